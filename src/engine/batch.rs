@@ -76,7 +76,7 @@ enum Stretch {
 }
 
 /// Records that are added together.
-struct Run {
+struct QuietRun {
     /// The event times that make nothing fire.
     quiet: Range<i64>,
     /// The latest event time of the added records.
@@ -128,7 +128,7 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         {
             return 0;
         }
-        let mut run = Run { quiet: self.quiet(), latest: i64::MIN };
+        let mut run = QuietRun { quiet: self.quiet(), latest: i64::MIN };
         let until_check = usize::try_from(self.until_check).unwrap_or(usize::MAX);
         let length = batch.times().len().min(until_check);
         let mut taken = 0;
@@ -170,7 +170,7 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         &mut self,
         batch: &mut impl Batch<R>,
         range: Range<usize>,
-        run: &mut Run,
+        run: &mut QuietRun,
     ) -> Stretch {
         let start = range.start;
         let times = batch.times_of(start..range.end.min(start + LONG));
@@ -209,7 +209,7 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         &mut self,
         batch: &mut impl Batch<R>,
         range: Range<usize>,
-        run: &mut Run,
+        run: &mut QuietRun,
     ) -> usize {
         let range = range.start..range.end.min(range.start + MIXED);
         let Some(first) = batch.times().get(range.start).map(|time| time.as_millis()) else {

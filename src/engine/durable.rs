@@ -21,7 +21,7 @@ use crate::window::{Panes, Place, TwoStacks, Watermarks};
 pub(super) type Encode<'a, T> = &'a mut dyn FnMut(&T, &mut Writer) -> Result<(), Error>;
 
 /// The part of an engine that a snapshot restores.
-struct State<T> {
+struct EngineState<T> {
     panes: Panes<T>,
     stacks: Option<TwoStacks<T>>,
     watermarks: Watermarks,
@@ -218,7 +218,7 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     pub(super) fn replace_state(&mut self, snapshot: &Snapshot) -> Result<(), Error> {
         snapshot.check(&self.identity())?;
         let state = self.decode_state(snapshot.bytes(), snapshot.envelope())?;
-        let State {
+        let EngineState {
             panes,
             stacks,
             watermarks,
@@ -242,7 +242,7 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         &self,
         bytes: &[u8],
         envelope: &Envelope,
-    ) -> Result<State<A::Accumulator>, Error> {
+    ) -> Result<EngineState<A::Accumulator>, Error> {
         let mut clock = envelope.section(bytes, Tag::Clock)?;
         let mut watermarks = self.watermarks.decode(&mut clock)?;
         self.check_lateness(clock.i64()?)?;
@@ -295,7 +295,7 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
                 self.decode_inherited(envelope.section(bytes, Tag::Inherited)?, &mut room)?;
             check_limit(inherited.len(), self.limits.panes_max, "inherited windows", "panes_max")?;
         }
-        Ok(State {
+        Ok(EngineState {
             panes,
             stacks,
             watermarks,

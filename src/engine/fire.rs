@@ -2,7 +2,7 @@
 
 use super::Engine;
 use super::core::answer_bytes;
-use super::firing::{Content, Fired, first_window};
+use super::firing::{Fired, FiredContent, first_window};
 use crate::aggregate::Aggregate;
 use crate::error::{Error, ErrorKind};
 use crate::hash::{Seed, hash_bytes};
@@ -112,13 +112,14 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     /// computed is an error once; it is then skipped.
     pub(super) fn fire_next<T>(
         &mut self,
-        make: impl FnOnce(&A, Content<'_, A::Accumulator>) -> T,
+        make: impl FnOnce(&A, FiredContent<'_, A::Accumulator>) -> T,
     ) -> Result<Option<Fired<T>>, Error> {
         if let Some(start) = self.firing.again.pop_front() {
             return self.fire_again(start, make).map(Some);
         }
         if let Some(Fired { start, revision, content }) = self.next_early()? {
-            let content = make(&self.aggregate, content.map_or(Content::Empty, Content::Merged));
+            let content =
+                make(&self.aggregate, content.map_or(FiredContent::Empty, FiredContent::Merged));
             return Ok(Some(Fired { start, revision, content }));
         }
         if let Some(start) = self.next_closing() {
@@ -289,21 +290,21 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     fn fire<T>(
         &mut self,
         start: i64,
-        make: impl FnOnce(&A, Content<'_, A::Accumulator>) -> T,
+        make: impl FnOnce(&A, FiredContent<'_, A::Accumulator>) -> T,
     ) -> Result<Fired<T>, Error> {
         self.firing.given.remove(&start);
         let content = match &mut self.stacks {
             // Without allowed lateness the pane closes with its only window.
             None if self.lateness == 0 => {
-                self.panes.at_mut(start).map_or(Content::Empty, Content::Leaving)
+                self.panes.at_mut(start).map_or(FiredContent::Empty, FiredContent::Leaving)
             }
-            None => self.panes.at(start).map_or(Content::Empty, Content::Staying),
+            None => self.panes.at(start).map_or(FiredContent::Empty, FiredContent::Staying),
             Some(stacks) => {
                 let end = self.schedule.last_millisecond(start).saturating_add(1);
                 match stacks.slide(start, end, &self.panes, &self.aggregate)? {
-                    WindowMerge::New(accumulator) => Content::Merged(accumulator),
-                    WindowMerge::Running(accumulator) => Content::Staying(accumulator),
-                    WindowMerge::Empty => Content::Empty,
+                    WindowMerge::New(accumulator) => FiredContent::Merged(accumulator),
+                    WindowMerge::Running(accumulator) => FiredContent::Staying(accumulator),
+                    WindowMerge::Empty => FiredContent::Empty,
                 }
             }
         };
@@ -313,7 +314,7 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
                 // A clone, so that nothing is lost if the merge fails.
                 let own = content.get().cloned();
                 let whole = self.with_inherited(start, own.as_ref())?.or(own);
-                make(&self.aggregate, whole.map_or(Content::Empty, Content::Merged))
+                make(&self.aggregate, whole.map_or(FiredContent::Empty, FiredContent::Merged))
             }
         };
         let revision = self.firing.next_revision(start);
@@ -328,11 +329,13 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     fn fire_again<T>(
         &mut self,
         start: i64,
-        make: impl FnOnce(&A, Content<'_, A::Accumulator>) -> T,
+        make: impl FnOnce(&A, FiredContent<'_, A::Accumulator>) -> T,
     ) -> Result<Fired<T>, Error> {
         self.firing.given.remove(&start);
-        let content =
-            make(&self.aggregate, self.merged(start)?.map_or(Content::Empty, Content::Merged));
+        let content = make(
+            &self.aggregate,
+            self.merged(start)?.map_or(FiredContent::Empty, FiredContent::Merged),
+        );
         Ok(self.fired_again(start, content))
     }
 

@@ -51,7 +51,7 @@ pub(super) struct Fired<T> {
 }
 
 /// The content of a firing window.
-pub(super) enum Content<'a, T> {
+pub(super) enum FiredContent<'a, T> {
     /// The accumulator of the window's only pane, which closes now.
     Leaving(&'a mut T),
     /// An accumulator that stays: that of the window's only pane, or one that is maintained from
@@ -63,24 +63,24 @@ pub(super) enum Content<'a, T> {
     Empty,
 }
 
-impl<T: Clone> Content<'_, T> {
+impl<T: Clone> FiredContent<'_, T> {
     /// Returns an owned accumulator; `None` without records.
     pub(super) fn keep(self, fresh: impl FnOnce() -> T) -> Option<T> {
         match self {
-            Content::Leaving(accumulator) => Some(std::mem::replace(accumulator, fresh())),
-            Content::Staying(accumulator) => Some(accumulator.clone()),
-            Content::Merged(accumulator) => Some(accumulator),
-            Content::Empty => None,
+            FiredContent::Leaving(accumulator) => Some(std::mem::replace(accumulator, fresh())),
+            FiredContent::Staying(accumulator) => Some(accumulator.clone()),
+            FiredContent::Merged(accumulator) => Some(accumulator),
+            FiredContent::Empty => None,
         }
     }
 
     /// Returns a borrowed accumulator; `None` without records.
     pub(super) fn get(&self) -> Option<&T> {
         match self {
-            Content::Leaving(accumulator) => Some(accumulator),
-            Content::Staying(accumulator) => Some(accumulator),
-            Content::Merged(accumulator) => Some(accumulator),
-            Content::Empty => None,
+            FiredContent::Leaving(accumulator) => Some(accumulator),
+            FiredContent::Staying(accumulator) => Some(accumulator),
+            FiredContent::Merged(accumulator) => Some(accumulator),
+            FiredContent::Empty => None,
         }
     }
 }

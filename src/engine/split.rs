@@ -99,8 +99,8 @@ impl<R: ?Sized, A: Aggregate<R> + Clone> Engine<R, A> {
     }
 
     /// Returns the window at this index in a stretch of windows.
-    fn cut(&self, stretch: &Stretch, windows: usize) -> Cut {
-        let Stretch { start, last_end, before, after, .. } = *stretch;
+    fn cut(&self, stretch: &WindowStretch, windows: usize) -> Cut {
+        let WindowStretch { start, last_end, before, after, .. } = *stretch;
         if windows == 0 {
             return Cut { start, last_end, boundary: before };
         }
@@ -117,7 +117,7 @@ impl<R: ?Sized, A: Aggregate<R> + Clone> Engine<R, A> {
     }
 
     /// Calls `tell` for all remaining windows, in ascending order, as stretches.
-    fn each_stretch_to_come(&self, mut tell: impl FnMut(Stretch)) {
+    fn each_stretch_to_come(&self, mut tell: impl FnMut(WindowStretch)) {
         let mut boundary = self.stacks.as_ref().map(TwoStacks::boundary);
         let (mut from, mut last_end) = (self.firing.fired_to(), i64::MIN);
         while let Some((start, pane)) =
@@ -135,7 +135,7 @@ impl<R: ?Sized, A: Aggregate<R> + Clone> Engine<R, A> {
             let stacked =
                 boundary.map_or(1, |boundary| self.schedule.windows_between(start, boundary.at()));
             let windows = usize::try_from(having.min(stacked).max(1)).unwrap_or(usize::MAX);
-            tell(Stretch { start, windows, last_end, before, after: boundary, anew });
+            tell(WindowStretch { start, windows, last_end, before, after: boundary, anew });
             last_end = self.end_of(self.schedule.after_windows(start, windows - 1));
             from = self.schedule.after_windows(start, windows);
         }
@@ -162,7 +162,7 @@ impl<R: ?Sized, A: Aggregate<R> + Clone> Engine<R, A> {
 /// Consecutive windows that all have a record. Only the first of them may need a new merge of all
 /// of its panes.
 #[derive(Clone, Copy, Debug)]
-struct Stretch {
+struct WindowStretch {
     /// The first window.
     start: i64,
     /// The number of windows, at least one.

@@ -6,7 +6,7 @@
 //! limit is dropped in constant memory, whatever its length.
 
 use crate::adapter::files::buffers::Buffers;
-use crate::adapter::files::regular_file::Stretch;
+use crate::adapter::files::regular_file::FileRange;
 use crate::adapter::files::source::Source;
 use crate::error::Error;
 use crate::formats::beginning::Beginning;
@@ -61,7 +61,7 @@ pub(crate) enum Piece {
 /// A block that was located, and is read later by the thread that works on it.
 #[derive(Clone, Debug)]
 pub(crate) struct Unread {
-    lines: Stretch,
+    lines: FileRange,
     /// Bytes of a full block, the capacity of its buffer.
     block_bytes: usize,
     make_block: fn(Vec<u8>) -> Block,

@@ -52,7 +52,7 @@ impl RegularFile {
 
     /// Returns the lines that end in the next `bytes` bytes. Returns `None` if the file has fewer
     /// bytes, or if no line ends in them.
-    pub(super) fn lines(self: &Arc<Self>, at: u64, bytes: usize) -> Option<Stretch> {
+    pub(super) fn lines(self: &Arc<Self>, at: u64, bytes: usize) -> Option<FileRange> {
         let mut look = [0; LOOK_BYTES];
         let mut to = bytes;
         while to > 0 {
@@ -60,7 +60,7 @@ impl RegularFile {
             let looked = &mut look[..to - from];
             read_exact_at(&self.file, looked, at.checked_add(from as u64)?).ok()?;
             if let Some(newline) = memchr::memrchr(b'\n', looked) {
-                return Some(Stretch { file: self.clone(), at, len: from + newline + 1 });
+                return Some(FileRange { file: self.clone(), at, len: from + newline + 1 });
             }
             to = from;
         }
@@ -70,13 +70,13 @@ impl RegularFile {
 
 /// A range of bytes of a file.
 #[derive(Clone, Debug)]
-pub(crate) struct Stretch {
+pub(crate) struct FileRange {
     file: Arc<RegularFile>,
     at: u64,
     len: usize,
 }
 
-impl Stretch {
+impl FileRange {
     pub(super) fn len(&self) -> usize {
         self.len
     }

@@ -2,7 +2,7 @@
 
 use super::protocol::CheckpointError;
 use super::session::{Checkpointed, Session};
-use crate::adapter::worker::{Checkpoint, CheckpointOutcome, Clock, Refusal};
+use crate::adapter::worker::{Checkpoint, CheckpointOutcome, CheckpointRefusal, Clock};
 use crate::error::Error;
 use crate::record::Sequence;
 use crate::time::Timestamp;
@@ -92,7 +92,7 @@ impl Checkpoint for Checkpointer<'_> {
 }
 
 /// Translates the daemon's error for the caller that asked for a checkpoint.
-fn refusal(error: &CheckpointError) -> Refusal {
+fn refusal(error: &CheckpointError) -> CheckpointRefusal {
     let meaning = match error {
         CheckpointError::Throttling | CheckpointError::Dependency => {
             "the lease table is busy or out of reach; the next one may be taken"
@@ -102,7 +102,7 @@ fn refusal(error: &CheckpointError) -> Refusal {
         }
         CheckpointError::Other(_) => "the next one may be taken",
     };
-    Refusal {
+    CheckpointRefusal {
         source: String::from("the daemon"),
         reason: error.to_string(),
         meaning: String::from(meaning),

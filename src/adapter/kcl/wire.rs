@@ -54,7 +54,7 @@ impl Reply {
     pub fn to_json(&self) -> String {
         #[derive(Serialize)]
         #[serde(rename_all = "camelCase")]
-        struct Checkpoint<'a> {
+        struct WireCheckpoint<'a> {
             action: &'static str,
             sequence_number: Option<&'a str>,
             sub_sequence_number: Option<u64>,
@@ -65,8 +65,11 @@ impl Reply {
             }
             Reply::Checkpoint { sequence, sub } => {
                 let sequence_number = sequence.as_ref().map(SequenceNumber::as_str);
-                let checkpoint =
-                    Checkpoint { action: "checkpoint", sequence_number, sub_sequence_number: *sub };
+                let checkpoint = WireCheckpoint {
+                    action: "checkpoint",
+                    sequence_number,
+                    sub_sequence_number: *sub,
+                };
                 // The value has digits, a number and nulls only; serde_json can always write them.
                 serde_json::to_string(&checkpoint).unwrap_or_default()
             }
@@ -83,7 +86,8 @@ impl Reply {
 }
 
 fn parse_message(line: &[u8], shard: &ShardId) -> Result<Message, Error> {
-    let mut records = Records { batch: Batch::default(), payloads: Payloads::default(), shard };
+    let mut records =
+        MessageRecords { batch: Batch::default(), payloads: Payloads::default(), shard };
     let fields = read_fields(line, Some(&mut records))?;
     let message = match fields.action()? {
         Action::Initialize => Message::Initialize {
@@ -218,8 +222,8 @@ fn wrong(message: impl Into<String>) -> Error {
 
 fn read_fields<'de>(
     line: &'de [u8],
-    records: Option<&mut Records<'_>>,
-) -> Result<Fields<'de>, Error> {
+    records: Option<&mut MessageRecords<'_>>,
+) -> Result<MessageFields<'de>, Error> {
     let text = utf8(line).map_err(|error| {
         let hint = "the daemon writes the charset of its JVM: start it with -Dfile.encoding=UTF-8";
         wrong(format!("the message is not UTF-8: {error}; {hint}"))
@@ -240,7 +244,7 @@ fn read_fields<'de>(
 
 /// The fields of all messages together, because the action may come after the other fields.
 #[derive(Default)]
-struct Fields<'de> {
+struct MessageFields<'de> {
     action: Text<'de>,
     shard: Text<'de>,
     sequence: Text<'de>,
@@ -252,7 +256,7 @@ struct Fields<'de> {
     response_for: Text<'de>,
 }
 
-impl Fields<'_> {
+impl MessageFields<'_> {
     fn action(&self) -> Result<Action, Error> {
         let name = required(&self.action, "action")?;
         Action::parse(name).ok_or_else(|| {
@@ -277,7 +281,7 @@ impl Fields<'_> {
 
 #[derive(Deserialize)]
 #[serde(field_identifier, rename_all = "camelCase")]
-enum Field {
+enum MessageField {
     Action,
     ShardId,
     SequenceNumber,
@@ -291,43 +295,48 @@ enum Field {
     Other,
 }
 
-struct FieldsSeed<'a, 'c>(Option<&'a mut Records<'c>>);
+struct FieldsSeed<'a, 'c>(Option<&'a mut MessageRecords<'c>>);
 
 impl<'de> DeserializeSeed<'de> for FieldsSeed<'_, '_> {
-    type Value = Fields<'de>;
+    type Value = MessageFields<'de>;
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Fields<'de>, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(
+        self,
+        deserializer: D,
+    ) -> Result<MessageFields<'de>, D::Error> {
         deserializer.deserialize_map(self)
     }
 }
 
 impl<'de> Visitor<'de> for FieldsSeed<'_, '_> {
-    type Value = Fields<'de>;
+    type Value = MessageFields<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object with the field action")
     }
 
-    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<Fields<'de>, A::Error> {
-        let mut fields = Fields::default();
+    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<MessageFields<'de>, A::Error> {
+        let mut fields = MessageFields::default();
         while let Some(field) = map.next_key()? {
             match field {
-                Field::Action => fields.action = map.next_value()?,
-                Field::ShardId => fields.shard = map.next_value()?,
-                Field::SequenceNumber => fields.sequence = map.next_value()?,
-                Field::SubSequenceNumber => fields.sub = map.next_value()?,
-                Field::MillisBehindLatest => fields.millis_behind_latest = map.next_value()?,
-                Field::Error => fields.error = map.next_value()?,
-                Field::Reason => fields.reason = map.next_value()?,
-                Field::ResponseFor => fields.response_for = map.next_value()?,
-                Field::Records => match &mut self.0 {
+                MessageField::Action => fields.action = map.next_value()?,
+                MessageField::ShardId => fields.shard = map.next_value()?,
+                MessageField::SequenceNumber => fields.sequence = map.next_value()?,
+                MessageField::SubSequenceNumber => fields.sub = map.next_value()?,
+                MessageField::MillisBehindLatest => {
+                    fields.millis_behind_latest = map.next_value()?
+                }
+                MessageField::Error => fields.error = map.next_value()?,
+                MessageField::Reason => fields.reason = map.next_value()?,
+                MessageField::ResponseFor => fields.response_for = map.next_value()?,
+                MessageField::Records => match &mut self.0 {
                     Some(records) => {
                         records.batch = Batch::default();
-                        fields.has_records = map.next_value_seed(RecordsSeed(records))?;
+                        fields.has_records = map.next_value_seed(MessageRecordsSeed(records))?;
                     }
                     None => drop(map.next_value::<IgnoredAny>()?),
                 },
-                Field::Other => drop(map.next_value::<IgnoredAny>()?),
+                MessageField::Other => drop(map.next_value::<IgnoredAny>()?),
             }
         }
         Ok(fields)
@@ -335,21 +344,21 @@ impl<'de> Visitor<'de> for FieldsSeed<'_, '_> {
 }
 
 /// The records of a message while it is read.
-struct Records<'a> {
+struct MessageRecords<'a> {
     batch: Batch,
     payloads: Payloads,
     shard: &'a ShardId,
 }
 
-impl Records<'_> {
-    fn push(&mut self, index: usize, wire: &WireRecord<'_>) {
+impl MessageRecords<'_> {
+    fn push(&mut self, index: usize, wire: &MessageRecord<'_>) {
         match self.read(wire) {
             Ok(record) => self.batch.records.push(record),
             Err(error) => self.reject(index, wire, error),
         }
     }
 
-    fn read(&mut self, wire: &WireRecord<'_>) -> Result<Record, Error> {
+    fn read(&mut self, wire: &MessageRecord<'_>) -> Result<Record, Error> {
         let number = required(&wire.sequence, "sequenceNumber")?;
         let number =
             number.parse::<SequenceNumber>().map_err(|error| error.at("sequenceNumber"))?;
@@ -392,7 +401,7 @@ impl Records<'_> {
     }
 
     #[cold]
-    fn reject(&mut self, index: usize, wire: &WireRecord<'_>, error: Error) {
+    fn reject(&mut self, index: usize, wire: &MessageRecord<'_>, error: Error) {
         let text = wire.data.required().unwrap_or_default().as_bytes();
         let data = self.payloads.decode_base64(text).unwrap_or_else(|| self.payloads.copy(text));
         let number: Option<SequenceNumber> =
@@ -423,9 +432,9 @@ impl Records<'_> {
 }
 
 /// Reads `records`. Returns true if the field is present and not null.
-struct RecordsSeed<'a, 'c>(&'a mut Records<'c>);
+struct MessageRecordsSeed<'a, 'c>(&'a mut MessageRecords<'c>);
 
-impl<'de> DeserializeSeed<'de> for RecordsSeed<'_, '_> {
+impl<'de> DeserializeSeed<'de> for MessageRecordsSeed<'_, '_> {
     type Value = bool;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<bool, D::Error> {
@@ -433,7 +442,7 @@ impl<'de> DeserializeSeed<'de> for RecordsSeed<'_, '_> {
     }
 }
 
-impl<'de> Visitor<'de> for RecordsSeed<'_, '_> {
+impl<'de> Visitor<'de> for MessageRecordsSeed<'_, '_> {
     type Value = bool;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -446,7 +455,7 @@ impl<'de> Visitor<'de> for RecordsSeed<'_, '_> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<bool, A::Error> {
         for index in 0.. {
-            match seq.next_element::<WireRecord<'de>>() {
+            match seq.next_element::<MessageRecord<'de>>() {
                 Ok(None) => break,
                 Ok(Some(_)) if index == MESSAGE_RECORDS_MAX => {
                     return Err(A::Error::custom(format_args!(
@@ -466,7 +475,7 @@ impl<'de> Visitor<'de> for RecordsSeed<'_, '_> {
 /// One element of `records`: the fields that this crate reads.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct WireRecord<'a> {
+struct MessageRecord<'a> {
     #[serde(borrow, default)]
     data: Text<'a>,
     #[serde(borrow, default)]

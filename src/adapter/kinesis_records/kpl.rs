@@ -152,13 +152,13 @@ impl Aggregated {
             count: 0,
         };
         let message = aggregated.message.clone();
-        let mut fields = Fields::new(&message, 0);
+        let mut fields = ProtobufFields::new(&message, 0);
         while let Some((number, value)) = fields.next_field()? {
             match (number, value) {
-                (1, Value::Bytes(key)) => aggregated.partition_keys.push(key),
-                (2, Value::Bytes(key)) => aggregated.explicit_hash_keys.push(key),
-                (3, Value::Bytes(record)) => {
-                    Inner::parse(&message, record)?;
+                (1, ProtobufValue::Bytes(key)) => aggregated.partition_keys.push(key),
+                (2, ProtobufValue::Bytes(key)) => aggregated.explicit_hash_keys.push(key),
+                (3, ProtobufValue::Bytes(record)) => {
+                    ProtobufRecord::parse(&message, record)?;
                     aggregated.count += 1;
                 }
                 _ => {}
@@ -174,10 +174,10 @@ impl Aggregated {
 
     /// Returns the user records in order, up to the first one with an index outside of its table.
     pub fn user_records(&self) -> UserRecords<'_> {
-        UserRecords { aggregated: self, fields: Fields::new(&self.message, 0), sub: 0 }
+        UserRecords { aggregated: self, fields: ProtobufFields::new(&self.message, 0), sub: 0 }
     }
 
-    fn user_record(&self, inner: Inner, sub: u64) -> Option<UserRecord> {
+    fn user_record(&self, inner: ProtobufRecord, sub: u64) -> Option<UserRecord> {
         let entry = |table: &[Range<usize>], index: u64| {
             let range = table.get(usize::try_from(index).ok()?)?.clone();
             Some(self.message.slice(range))
@@ -200,7 +200,7 @@ impl Aggregated {
 #[derive(Clone, Debug)]
 pub struct UserRecords<'a> {
     aggregated: &'a Aggregated,
-    fields: Fields<'a>,
+    fields: ProtobufFields<'a>,
     sub: u64,
 }
 
@@ -211,8 +211,8 @@ impl Iterator for UserRecords<'_> {
         loop {
             // `Aggregated::parse` has checked the whole message, so that no field is broken.
             let (number, value) = self.fields.next_field()??;
-            let (3, Value::Bytes(range)) = (number, value) else { continue };
-            let inner = Inner::parse(&self.aggregated.message, range)?;
+            let (3, ProtobufValue::Bytes(range)) = (number, value) else { continue };
+            let inner = ProtobufRecord::parse(&self.aggregated.message, range)?;
             let record = self.aggregated.user_record(inner, self.sub);
             self.sub += 1;
             if record.is_none() {
@@ -345,27 +345,27 @@ impl TakingApart<'_> {
 }
 
 /// A user record in its protobuf form.
-struct Inner {
+struct ProtobufRecord {
     partition_key_index: u64,
     explicit_hash_key_index: Option<u64>,
     data: Range<usize>,
 }
 
-impl Inner {
+impl ProtobufRecord {
     /// Parses the message `range` of `message`. Returns `None` if it is broken or a required field
     /// is missing.
     fn parse(message: &[u8], range: Range<usize>) -> Option<Self> {
         let (mut partition_key_index, mut explicit_hash_key_index, mut data) = (None, None, None);
-        let mut fields = Fields::new(message.get(..range.end)?, range.start);
+        let mut fields = ProtobufFields::new(message.get(..range.end)?, range.start);
         while let Some((number, value)) = fields.next_field()? {
             match (number, value) {
-                (1, Value::Varint(index)) => partition_key_index = Some(index),
-                (2, Value::Varint(index)) => explicit_hash_key_index = Some(index),
-                (3, Value::Bytes(bytes)) => data = Some(bytes),
+                (1, ProtobufValue::Varint(index)) => partition_key_index = Some(index),
+                (2, ProtobufValue::Varint(index)) => explicit_hash_key_index = Some(index),
+                (3, ProtobufValue::Bytes(bytes)) => data = Some(bytes),
                 _ => {}
             }
         }
-        Some(Inner {
+        Some(ProtobufRecord {
             partition_key_index: partition_key_index?,
             explicit_hash_key_index,
             data: data?,
@@ -376,12 +376,12 @@ impl Inner {
 /// The fields of a protobuf message (<https://protobuf.dev/programming-guides/encoding/>), from
 /// `at` to the end of `bytes`.
 #[derive(Clone, Debug)]
-struct Fields<'a> {
+struct ProtobufFields<'a> {
     bytes: &'a [u8],
     at: usize,
 }
 
-enum Value {
+enum ProtobufValue {
     Varint(u64),
     /// A length-delimited field, as a range of the whole message.
     Bytes(Range<usize>),
@@ -389,9 +389,9 @@ enum Value {
     Fixed,
 }
 
-impl<'a> Fields<'a> {
+impl<'a> ProtobufFields<'a> {
     fn new(bytes: &'a [u8], at: usize) -> Self {
-        Fields { bytes, at }
+        ProtobufFields { bytes, at }
     }
 
     /// Makes this field the last one.
@@ -403,7 +403,7 @@ impl<'a> Fields<'a> {
     /// message is broken.
     ///
     /// Groups (wire types 3 and 4) count as broken: no version of the KPL's schema has one.
-    fn next_field(&mut self) -> Option<Option<(u64, Value)>> {
+    fn next_field(&mut self) -> Option<Option<(u64, ProtobufValue)>> {
         if self.at >= self.bytes.len() {
             return Some(None);
         }
@@ -414,13 +414,13 @@ impl<'a> Fields<'a> {
             return None;
         }
         let value = match tag & 7 {
-            0 => Value::Varint(self.varint()?),
-            1 => self.skip(8).map(|_| Value::Fixed)?,
+            0 => ProtobufValue::Varint(self.varint()?),
+            1 => self.skip(8).map(|_| ProtobufValue::Fixed)?,
             2 => {
                 let length = usize::try_from(self.varint()?).ok()?;
-                Value::Bytes(self.skip(length)?)
+                ProtobufValue::Bytes(self.skip(length)?)
             }
-            5 => self.skip(4).map(|_| Value::Fixed)?,
+            5 => self.skip(4).map(|_| ProtobufValue::Fixed)?,
             _ => return None,
         };
         Some(Some((number, value)))

@@ -29,7 +29,7 @@ pub enum LogPayload {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Batch<'a> {
+struct LogBatch<'a> {
     #[serde(borrow)]
     message_type: Cow<'a, str>,
     #[serde(borrow, default)]
@@ -82,7 +82,7 @@ pub fn expand(
         error.at(format_args!("{}:{}", record.position.shard, record.position.sequence.number))
     };
     let json = decompress(&record.data, limits.record_bytes_max).map_err(at)?;
-    let batch: Batch<'_> = serde_json::from_slice(&json).map_err(|error| {
+    let batch: LogBatch<'_> = serde_json::from_slice(&json).map_err(|error| {
         at(Error::new(
             ErrorKind::Corrupt,
             "the payload is not JSON of a CloudWatch Logs subscription",
@@ -122,7 +122,7 @@ pub fn expand(
     Ok(events)
 }
 
-fn event_json(batch: &Batch<'_>, event: &LogEvent<'_>) -> Result<Bytes, Error> {
+fn event_json(batch: &LogBatch<'_>, event: &LogEvent<'_>) -> Result<Bytes, Error> {
     let payload = Payload {
         id: &event.id,
         timestamp: event.timestamp,

@@ -11,7 +11,7 @@ use bytes::Bytes;
 /// The records of one shard from an event, in the order of the event, together with the deliveries
 /// that could not be read.
 #[derive(Debug)]
-pub(super) struct Batch {
+pub(super) struct ShardBatch {
     pub(super) shard: ShardId,
     /// Stream and shard, as the sink names the source of the answers.
     pub(super) source: String,
@@ -34,12 +34,12 @@ pub(super) struct Flaw {
 }
 
 /// A record, or a delivery that could not be read as one.
-pub(super) enum Item<'a> {
+pub(super) enum BatchItem<'a> {
     Record(&'a Record),
     Flaw(&'a Flaw),
 }
 
-impl Batch {
+impl ShardBatch {
     /// Returns the unpacked records of the event. `shard` overrides the shard of the records.
     /// Returns `None` if the event is empty and no shard is known. If no record could be read, the
     /// shard has no name.
@@ -50,7 +50,7 @@ impl Batch {
         event: KinesisEvent,
         shard: Option<ShardId>,
         packing: Packing,
-    ) -> Result<Option<Batch>, Error> {
+    ) -> Result<Option<ShardBatch>, Error> {
         let stream_arn = event.stream_arn.as_deref().map(stream_arn);
         let shard = match (shard, event.records.first()) {
             (Some(shard), _) => shard,
@@ -71,7 +71,7 @@ impl Batch {
         }
         let source = stream_arn
             .map_or_else(|| shard.to_string(), |arn| format!("{}/{shard}", stream_name(arn)));
-        let mut batch = Batch {
+        let mut batch = ShardBatch {
             shard,
             source,
             stream_arn: stream_arn.map(Into::into),
@@ -122,14 +122,14 @@ impl Batch {
     }
 
     /// Returns records and flaws in the order of the event.
-    pub(super) fn items(&self) -> impl Iterator<Item = Item<'_>> {
+    pub(super) fn items(&self) -> impl Iterator<Item = BatchItem<'_>> {
         let mut flaws = self.flaws.iter().peekable();
         let mut records = self.records.iter().enumerate().peekable();
         std::iter::from_fn(move || {
             let index = records.peek().map_or(self.records.len(), |(index, _)| *index);
             match flaws.next_if(|flaw| flaw.records_before <= index) {
-                Some(flaw) => Some(Item::Flaw(flaw)),
-                None => records.next().map(|(_, record)| Item::Record(record)),
+                Some(flaw) => Some(BatchItem::Flaw(flaw)),
+                None => records.next().map(|(_, record)| BatchItem::Record(record)),
             }
         })
     }
@@ -137,8 +137,8 @@ impl Batch {
     /// Returns the sequence number of the first record or flaw that has one.
     pub(super) fn first(&self) -> Option<&SequenceNumber> {
         self.items().find_map(|item| match item {
-            Item::Record(record) => Some(&record.position.sequence.number),
-            Item::Flaw(flaw) => flaw.sequence.as_ref().map(|sequence| &sequence.number),
+            BatchItem::Record(record) => Some(&record.position.sequence.number),
+            BatchItem::Flaw(flaw) => flaw.sequence.as_ref().map(|sequence| &sequence.number),
         })
     }
 
@@ -214,12 +214,12 @@ mod tests {
         }
     }
 
-    fn numbers(batch: &Batch) -> Vec<String> {
+    fn numbers(batch: &ShardBatch) -> Vec<String> {
         batch
             .items()
             .map(|item| match item {
-                Item::Record(record) => record.position.sequence.number.to_string(),
-                Item::Flaw(flaw) => format!("flaw {}", flaw.sequence.as_ref().unwrap().number),
+                BatchItem::Record(record) => record.position.sequence.number.to_string(),
+                BatchItem::Flaw(flaw) => format!("flaw {}", flaw.sequence.as_ref().unwrap().number),
             })
             .collect()
     }
@@ -230,7 +230,7 @@ mod tests {
             let records = vec![record("s", 2), record("s", 4), record("s", 5)];
             let rejected = vec![rejected(0, 1), rejected(1, 3), rejected(3, 6)];
             let event = KinesisEvent { records, rejected, ..KinesisEvent::default() };
-            Batch::of(event, None, packing).unwrap().unwrap()
+            ShardBatch::of(event, None, packing).unwrap().unwrap()
         };
         assert_eq!(numbers(&event(Packing::Whole)), ["flaw 1", "2", "flaw 3", "4", "5", "flaw 6"]);
         for (number, left) in [(1, 0), (2, 1), (3, 2), (4, 3), (5, 4), (6, 5), (7, 6)] {
@@ -259,8 +259,9 @@ mod tests {
             records: vec![Record { data, ..record("s", 7) }],
             ..KinesisEvent::default()
         };
-        let batch =
-            Batch::of(event, None, Packing::CloudWatchLogs(LogPayload::Message)).unwrap().unwrap();
+        let batch = ShardBatch::of(event, None, Packing::CloudWatchLogs(LogPayload::Message))
+            .unwrap()
+            .unwrap();
         let taken: Vec<_> = batch
             .records
             .iter()
@@ -274,7 +275,7 @@ mod tests {
         let flaw = Rejected { shard: Some(ShardId::new("s")), ..rejected(0, 1) };
         let event =
             KinesisEvent { rejected: vec![rejected(0, 1), flaw], ..KinesisEvent::default() };
-        assert_eq!(Batch::of(event, None, Packing::Kpl).unwrap().unwrap().shard.as_str(), "s");
+        assert_eq!(ShardBatch::of(event, None, Packing::Kpl).unwrap().unwrap().shard.as_str(), "s");
     }
 
     #[test]
@@ -291,7 +292,7 @@ mod tests {
                 stream_arn: Some(arn.into()),
                 ..KinesisEvent::default()
             };
-            let batch = Batch::of(event, None, Packing::Kpl).unwrap().unwrap();
+            let batch = ShardBatch::of(event, None, Packing::Kpl).unwrap().unwrap();
             assert_eq!(
                 (batch.source.as_str(), batch.stream_arn.as_deref()),
                 (source, Some(stream_arn)),
@@ -307,7 +308,7 @@ mod tests {
             ..KinesisEvent::default()
         };
         assert!(
-            Batch::of(event, None, Packing::Kpl)
+            ShardBatch::of(event, None, Packing::Kpl)
                 .unwrap_err()
                 .to_string()
                 .contains("a record of \"b\"")

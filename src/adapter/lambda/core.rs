@@ -1,7 +1,7 @@
 //! The steps of all modes for a batch: apply it to the pipeline, drain the answers, reply.
 
 use super::Reply;
-use super::batch::{Batch, Flaw, Item};
+use super::batch::{BatchItem, Flaw, ShardBatch};
 use super::invocation::{DeadLetter, Invocation};
 use crate::adapter::LateRecord;
 use crate::adapter::output::Sink;
@@ -14,7 +14,7 @@ use crate::time::Timestamp;
 use std::time::Duration;
 
 type OnDeadLetter = Box<dyn FnMut(&DeadLetter<'_>) + Send>;
-type OnLate = Box<dyn FnMut(&LateRecord<'_>) + Send>;
+type LateCallback = Box<dyn FnMut(&LateRecord<'_>) + Send>;
 
 /// The state that all modes share: the pipeline, the sink, and the results of this invocation so
 /// far.
@@ -27,14 +27,14 @@ pub(super) struct Core<P, S> {
     /// The state before the first record.
     fresh: Snapshot,
     pub(super) on_dead_letter: Option<OnDeadLetter>,
-    pub(super) on_late: Option<OnLate>,
+    pub(super) on_late: Option<LateCallback>,
     pub(super) invocation: Invocation,
     /// The pipeline's counters before the first record of the invocation.
     before: Stats,
 }
 
 /// The record at which a strict pipeline stopped, and the reason.
-pub(super) struct Stop {
+pub(super) struct StrictStop {
     /// Lambda is to deliver again from this number on.
     pub(super) from: SequenceNumber,
     /// True if some user records of the aggregated record with this number were applied.
@@ -62,7 +62,7 @@ impl<P: RecordPipeline, S: Sink<P>> Core<P, S> {
     }
 
     /// Records in the invocation's account what the batch contains.
-    pub(super) fn note(&mut self, batch: &Batch, now: Timestamp) {
+    pub(super) fn note(&mut self, batch: &ShardBatch, now: Timestamp) {
         self.invocation.shard = (!batch.is_unplaced()).then(|| batch.shard.clone());
         self.invocation.records = (batch.records.len() + batch.flaws.len()) as u64;
         let last = batch.records.iter().rfind(|record| record.is_arrival_known());
@@ -98,12 +98,12 @@ impl<P: RecordPipeline, S: Sink<P>> Core<P, S> {
     pub(super) fn apply(
         &mut self,
         shard: Shard,
-        batch: &Batch,
+        batch: &ShardBatch,
         source: Option<&str>,
-    ) -> Result<Option<Stop>, Error> {
+    ) -> Result<Option<StrictStop>, Error> {
         self.source = source.map(str::to_owned);
         let stop = match batch.flaws.is_empty() {
-            true => self.apply_items(shard, batch, batch.records.iter().map(Item::Record)),
+            true => self.apply_items(shard, batch, batch.records.iter().map(BatchItem::Record)),
             false => self.apply_items(shard, batch, batch.items()),
         };
         self.invocation.count(self.before, self.pipeline.stats());
@@ -113,16 +113,16 @@ impl<P: RecordPipeline, S: Sink<P>> Core<P, S> {
     fn apply_items<'a>(
         &mut self,
         shard: Shard,
-        batch: &Batch,
-        items: impl Iterator<Item = Item<'a>>,
-    ) -> Result<Option<Stop>, Error> {
+        batch: &ShardBatch,
+        items: impl Iterator<Item = BatchItem<'a>>,
+    ) -> Result<Option<StrictStop>, Error> {
         for item in items {
             let record = match item {
-                Item::Record(record) => record,
-                Item::Flaw(flaw) if self.pipeline.is_strict() => {
-                    return Stop::at_flaw(flaw).map(Some);
+                BatchItem::Record(record) => record,
+                BatchItem::Flaw(flaw) if self.pipeline.is_strict() => {
+                    return StrictStop::at_flaw(flaw).map(Some);
                 }
-                Item::Flaw(flaw) => {
+                BatchItem::Flaw(flaw) => {
                     self.skip(shard, batch, flaw);
                     continue;
                 }
@@ -145,7 +145,7 @@ impl<P: RecordPipeline, S: Sink<P>> Core<P, S> {
                 }
                 Ok(_) => {}
                 Err(error) if error.is_about_record() => {
-                    return Ok(Some(Stop {
+                    return Ok(Some(StrictStop {
                         from: sequence.number.clone(),
                         inside: sequence.sub > 0,
                         error,
@@ -172,7 +172,7 @@ impl<P: RecordPipeline, S: Sink<P>> Core<P, S> {
     }
 
     #[cold]
-    fn skip(&mut self, shard: Shard, batch: &Batch, flaw: &Flaw) {
+    fn skip(&mut self, shard: Shard, batch: &ShardBatch, flaw: &Flaw) {
         let dead_letters = self.pipeline.stats().dead_letters;
         self.pipeline.skip_dead_letter(shard, flaw.sequence.as_ref(), flaw.arrival);
         // A dead letter that was skipped before was reported before.
@@ -203,7 +203,7 @@ impl<P: RecordPipeline, S: Sink<P>> Core<P, S> {
     }
 
     /// Returns the reply for a batch that was applied up to `stop`.
-    pub(super) fn reply(&mut self, stop: Option<Stop>) -> Reply {
+    pub(super) fn reply(&mut self, stop: Option<StrictStop>) -> Reply {
         match stop {
             None => Reply::done(),
             Some(stop) => {
@@ -214,13 +214,13 @@ impl<P: RecordPipeline, S: Sink<P>> Core<P, S> {
     }
 }
 
-impl Stop {
+impl StrictStop {
     #[cold]
-    fn at_flaw(flaw: &Flaw) -> Result<Stop, Error> {
+    fn at_flaw(flaw: &Flaw) -> Result<StrictStop, Error> {
         let error = Error::new(flaw.error.kind(), flaw.error.to_string());
         match &flaw.sequence {
             Some(sequence) => {
-                Ok(Stop { from: sequence.number.clone(), inside: sequence.sub > 0, error })
+                Ok(StrictStop { from: sequence.number.clone(), inside: sequence.sub > 0, error })
             }
             // Lambda treats an unknown identifier as a failure of the whole batch, so it becomes
             // one here.

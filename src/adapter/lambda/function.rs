@@ -18,8 +18,8 @@ use std::path::Path;
 use std::time::Duration;
 
 /// The settings from the environment.
-struct Settings {
-    mode: Mode,
+struct FunctionSettings {
+    mode: ModeSetting,
     packing: Packing,
     partials: Option<String>,
     with_source: bool,
@@ -28,7 +28,7 @@ struct Settings {
     late: bool,
 }
 
-enum Mode {
+enum ModeSetting {
     Tumbling { state_bytes_max: Option<usize> },
     Store { place: String, idle: Option<Duration> },
     Stateless,
@@ -44,12 +44,13 @@ enum Mode {
 /// file; [`ErrorKind::Io`] for a file that cannot be read; and the errors of [`run`].
 pub fn run_from_environment() -> Result<(), Error> {
     let seed = seed_from_environment()?;
-    let settings = Settings::from(|name| env::var(name).ok().filter(|value| !value.is_empty()))?;
+    let settings =
+        FunctionSettings::from(|name| env::var(name).ok().filter(|value| !value.is_empty()))?;
     let path = env::var_os("STREAMGAUGE_PIPELINE")
         .ok_or_else(|| invalid("STREAMGAUGE_PIPELINE is not set: name the pipeline file"))?;
     let spec = read_pipeline(Path::new(&path))?;
     // A batch or a tumbling window of Lambda ends, so its records need not be late.
-    let bounded_input = !matches!(settings.mode, Mode::Store { .. });
+    let bounded_input = !matches!(settings.mode, ModeSetting::Store { .. });
     let options = CompileOptions {
         bounded_input,
         seed: seed.unwrap_or_default(),
@@ -72,20 +73,20 @@ pub fn run_from_environment() -> Result<(), Error> {
 fn serve<S: Sink<Declared> + Send + 'static>(
     pipeline: Declared,
     sink: S,
-    settings: Settings,
+    settings: FunctionSettings,
 ) -> Result<(), Error> {
     let handler = Handler::new(pipeline, sink)?
         .packing(settings.packing)
         .on_dead_letter(|letter| tell(letter));
     let handler = if settings.late { handler.on_late(|record| tell(record)) } else { handler };
     let handler = match settings.mode {
-        Mode::Tumbling { state_bytes_max: None } => handler.tumbling(),
-        Mode::Tumbling { state_bytes_max: Some(bytes) } => handler
+        ModeSetting::Tumbling { state_bytes_max: None } => handler.tumbling(),
+        ModeSetting::Tumbling { state_bytes_max: Some(bytes) } => handler
             .tumbling()
             .state_bytes_max(bytes)
             .map_err(|error| error.at("STREAMGAUGE_STATE_BYTES"))?,
-        Mode::Stateless => handler.stateless(),
-        Mode::Store { place, idle } => {
+        ModeSetting::Stateless => handler.stateless(),
+        ModeSetting::Store { place, idle } => {
             let store = store::open(&place).map_err(|error| error.at("STREAMGAUGE_STATE"))?;
             let handler = handler.stored(store);
             match idle {
@@ -127,17 +128,17 @@ fn tell(letter: &impl serde::Serialize) {
     let _ = io::stderr().write_all(&line);
 }
 
-impl Settings {
+impl FunctionSettings {
     /// Reads the settings from variables.
-    fn from(variable: impl Fn(&str) -> Option<String>) -> Result<Settings, Error> {
+    fn from(variable: impl Fn(&str) -> Option<String>) -> Result<FunctionSettings, Error> {
         let duration = |name: &str| {
             variable(name)
                 .map(|text| parse_duration(&text).map_err(|error| error.at(name)))
                 .transpose()
         };
         let mode = match variable("STREAMGAUGE_MODE").as_deref() {
-            None | Some("tumbling") => Mode::Tumbling { state_bytes_max: bytes(&variable)? },
-            Some("stateless") => Mode::Stateless,
+            None | Some("tumbling") => ModeSetting::Tumbling { state_bytes_max: bytes(&variable)? },
+            Some("stateless") => ModeSetting::Stateless,
             Some("store") => {
                 let place = variable("STREAMGAUGE_STATE").ok_or_else(|| {
                     invalid(
@@ -145,7 +146,7 @@ impl Settings {
                              directory or s3://BUCKET/PREFIX",
                     )
                 })?;
-                Mode::Store { place, idle: duration("STREAMGAUGE_IDLE")? }
+                ModeSetting::Store { place, idle: duration("STREAMGAUGE_IDLE")? }
             }
             Some(other) => {
                 return Err(invalid(&format!(
@@ -154,15 +155,19 @@ impl Settings {
             }
         };
         for (name, is_used, needed) in [
-            ("STREAMGAUGE_STATE", matches!(mode, Mode::Store { .. }), "store keeps a state there"),
+            (
+                "STREAMGAUGE_STATE",
+                matches!(mode, ModeSetting::Store { .. }),
+                "store keeps a state there",
+            ),
             (
                 "STREAMGAUGE_IDLE",
-                matches!(mode, Mode::Store { .. }),
+                matches!(mode, ModeSetting::Store { .. }),
                 "store answers the windows of idle shards",
             ),
             (
                 "STREAMGAUGE_STATE_BYTES",
-                matches!(mode, Mode::Tumbling { .. }),
+                matches!(mode, ModeSetting::Tumbling { .. }),
                 "tumbling has a budget for its state",
             ),
         ] {
@@ -181,7 +186,7 @@ impl Settings {
         let (with_source, late) = (switch("STREAMGAUGE_SOURCE")?, switch("STREAMGAUGE_LATE")?);
         let (partials, metrics) =
             (variable("STREAMGAUGE_PARTIALS"), variable("STREAMGAUGE_METRICS"));
-        Ok(Settings { mode, packing, partials, with_source, metrics, late })
+        Ok(FunctionSettings { mode, packing, partials, with_source, metrics, late })
     }
 }
 
@@ -202,11 +207,11 @@ fn invalid(message: &str) -> Error {
 mod tests {
     use super::*;
 
-    fn settings(variables: &[(&str, &str)]) -> Result<Settings, String> {
+    fn settings(variables: &[(&str, &str)]) -> Result<FunctionSettings, String> {
         let find = |name: &str| {
             variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
         };
-        Settings::from(find).map_err(|error| error.to_string())
+        FunctionSettings::from(find).map_err(|error| error.to_string())
     }
 
     #[test]
@@ -266,7 +271,7 @@ mod tests {
     fn the_default_mode_is_lambdas_own_window() {
         let settings = settings(&[]).unwrap();
         assert!(
-            matches!(settings.mode, Mode::Tumbling { state_bytes_max: None })
+            matches!(settings.mode, ModeSetting::Tumbling { state_bytes_max: None })
                 && settings.packing == Packing::Kpl
         );
     }

@@ -1,6 +1,6 @@
 //! The handler: an event in, a reply out.
 
-use super::batch::Batch;
+use super::batch::ShardBatch;
 use super::core::Core;
 use super::invocation::{DeadLetter, Invocation};
 use super::stateless::Stateless;
@@ -260,7 +260,9 @@ impl<P: RecordPipeline, S: Sink<P>> Handler<P, S> {
     fn reply_to(&mut self, mut event: KinesisEvent, now: Timestamp) -> Result<Reply, Error> {
         let tumbling = event.tumbling.take();
         let shard = tumbling.as_ref().map(|window| window.shard.clone());
-        let Some(batch) = Batch::of(event, shard, self.packing)? else { return Ok(Reply::done()) };
+        let Some(batch) = ShardBatch::of(event, shard, self.packing)? else {
+            return Ok(Reply::done());
+        };
         self.core.note(&batch, now);
         let reply = match (&mut self.mode, &tumbling) {
             (Mode::Tumbling(mode), Some(window)) => mode.handle(&mut self.core, &batch, window),

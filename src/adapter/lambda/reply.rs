@@ -67,11 +67,11 @@ impl Serialize for Reply {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         #[derive(Serialize)]
         #[serde(rename_all = "camelCase")]
-        struct Failure<'a> {
+        struct ItemFailure<'a> {
             item_identifier: &'a str,
         }
-        let failures: &[Failure<'_>] = match &self.failed_from {
-            Some(sequence) => &[Failure { item_identifier: sequence.as_str() }],
+        let failures: &[ItemFailure<'_>] = match &self.failed_from {
+            Some(sequence) => &[ItemFailure { item_identifier: sequence.as_str() }],
             None => &[],
         };
         let mut reply =

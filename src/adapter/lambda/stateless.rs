@@ -1,7 +1,7 @@
 //! Stateless mode: each batch on its own.
 
 use super::Reply;
-use super::batch::Batch;
+use super::batch::ShardBatch;
 use super::core::Core;
 use crate::adapter::output::Sink;
 use crate::adapter::record_pipeline::RecordPipeline;
@@ -17,7 +17,7 @@ impl Stateless {
     pub(super) fn handle<P: RecordPipeline, S: Sink<P>>(
         &self,
         core: &mut Core<P, S>,
-        mut batch: Batch,
+        mut batch: ShardBatch,
     ) -> Result<Reply, Error> {
         core.begin(None)?;
         let shard = core.pipeline.open_shard(ShardId::new(batch.source.as_str()))?;

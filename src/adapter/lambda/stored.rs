@@ -5,7 +5,7 @@
 //! batch, saves the bare snapshot, and leaves retries to Lambda.
 
 use super::Reply;
-use super::batch::Batch;
+use super::batch::ShardBatch;
 use super::core::Core;
 use crate::adapter::output::Sink;
 use crate::adapter::record_pipeline::RecordPipeline;
@@ -40,7 +40,7 @@ impl Stored {
     pub(super) fn handle<P: RecordPipeline, S: Sink<P>>(
         &mut self,
         core: &mut Core<P, S>,
-        batch: &Batch,
+        batch: &ShardBatch,
         now: Timestamp,
     ) -> Result<Reply, Error> {
         if batch.is_empty() || batch.is_unplaced() {
@@ -172,7 +172,7 @@ impl Stored {
 
 /// Returns the key of a shard's state: the readable part of stream and shard, and a hash that
 /// distinguishes streams of the same name in two accounts.
-fn key_of(batch: &Batch) -> String {
+fn key_of(batch: &ShardBatch) -> String {
     let source = batch.source.as_str();
     let identity = format!("{}/{}", batch.stream_arn.as_deref().unwrap_or_default(), batch.shard);
     let shown = source.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' });
@@ -191,7 +191,7 @@ mod tests {
     fn key(arn: &str) -> String {
         let event = KinesisEvent { stream_arn: Some(arn.into()), ..KinesisEvent::default() };
         key_of(
-            &Batch::of(event, Some(ShardId::new("shardId-000000000003")), Packing::Kpl)
+            &ShardBatch::of(event, Some(ShardId::new("shardId-000000000003")), Packing::Kpl)
                 .unwrap()
                 .unwrap(),
         )

@@ -2,7 +2,7 @@
 //!
 //! Lambda writes 630 bytes for a record of 80 bytes. Only five values differ from one record to the
 //! next; names, order and all other values are the same bytes. So the first record is parsed as
-//! JSON, and the ranges of its five values are kept as a [`Template`]. If the bytes of the next
+//! JSON, and the ranges of its five values are kept as a [`RecordTemplate`]. If the bytes of the next
 //! record between these values equal the template's, it is read by comparing them, several times
 //! faster than by parsing. Any other record is parsed and becomes the template. An event of another
 //! form takes the general way.
@@ -12,7 +12,7 @@
 
 use super::KinesisEvent;
 use super::timestamp::parse_seconds;
-use super::wire::{Batch, EVENT_RECORDS_MAX, WireEvent, WireRecord};
+use super::wire::{EVENT_RECORDS_MAX, EventRecords, WireEvent, WireRecord};
 use crate::adapter::kinesis_records::json::Text;
 use crate::record::{Position, Record, Sequence, SequenceNumber};
 use serde_json::Deserializer;
@@ -29,8 +29,8 @@ pub(super) fn read(event: &str) -> Option<KinesisEvent> {
     for token in ["{", "\"Records\"", ":", "["] {
         rest = trim(rest).strip_prefix(token)?;
     }
-    let mut batch = Batch::default();
-    let mut template: Option<Template<'_>> = None;
+    let mut batch = EventRecords::default();
+    let mut template: Option<RecordTemplate<'_>> = None;
     for index in 0.. {
         let trimmed = trim(rest);
         if index == 0 && trimmed.starts_with(']') {
@@ -50,7 +50,7 @@ pub(super) fn read(event: &str) -> Option<KinesisEvent> {
                 let mut records = Deserializer::from_str(trimmed).into_iter::<WireRecord<'_>>();
                 let wire = records.next()?.ok()?;
                 let length = records.byte_offset();
-                template = Template::new(&trimmed[..length], &wire);
+                template = RecordTemplate::new(&trimmed[..length], &wire);
                 batch.push(index, wire);
                 length
             }
@@ -92,13 +92,13 @@ enum Slot {
 }
 
 /// A record, and the ranges of its values.
-struct Template<'a> {
+struct RecordTemplate<'a> {
     record: &'a str,
     /// In the order of their ranges, which do not overlap.
     slots: [(Range<usize>, Slot); 5],
 }
 
-impl<'a> Template<'a> {
+impl<'a> RecordTemplate<'a> {
     /// Returns the template of a record. Returns `None` if one of its values is missing or has
     /// escapes.
     fn new(record: &'a str, wire: &WireRecord<'_>) -> Option<Self> {
@@ -120,12 +120,12 @@ impl<'a> Template<'a> {
         ];
         slots.sort_by_key(|(range, _)| range.start);
         let in_order = slots.windows(2).all(|pair| pair[0].0.end <= pair[1].0.start);
-        in_order.then_some(Template { record, slots })
+        in_order.then_some(RecordTemplate { record, slots })
     }
 
     /// Returns the record at the beginning of `text`, and its length. Returns `None` if it does not
     /// look like the template or a value is not valid.
-    fn read(&self, text: &str, batch: &mut Batch) -> Option<(Record, usize)> {
+    fn read(&self, text: &str, batch: &mut EventRecords) -> Option<(Record, usize)> {
         let (mut at, mut constant) = (0, 0);
         let mut values = [""; 5];
         for (range, slot) in &self.slots {
@@ -226,8 +226,8 @@ mod tests {
             record(true, "key", "18", "", "1.7E9", "s:18"),
         ];
         let wire: WireRecord<'_> = serde_json::from_str(&records[0]).unwrap();
-        let template = Template::new(&records[0], &wire).unwrap();
-        let mut batch = Batch::default();
+        let template = RecordTemplate::new(&records[0], &wire).unwrap();
+        let mut batch = EventRecords::default();
         batch.push(0, wire);
         let (second, length) = template.read(&format!("{},...", records[1]), &mut batch).unwrap();
         assert_eq!(length, records[1].len());

@@ -1,6 +1,6 @@
 //! Tumbling mode: the state travels in the event and in the reply.
 
-use super::batch::Batch;
+use super::batch::ShardBatch;
 use super::core::Core;
 use super::{Reply, State, TumblingWindow};
 use crate::adapter::output::Sink;
@@ -34,7 +34,7 @@ impl Tumbling {
     pub(super) fn handle<P: RecordPipeline, S: Sink<P>>(
         &self,
         core: &mut Core<P, S>,
-        batch: &Batch,
+        batch: &ShardBatch,
         window: &TumblingWindow,
     ) -> Result<Reply, Error> {
         let since = begin(core, window)?.or_else(|| batch.first().cloned());

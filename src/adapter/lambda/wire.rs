@@ -57,7 +57,7 @@ enum EventField {
 
 /// The fields of an event with a window, besides its records.
 #[derive(Default)]
-struct Envelope<'de> {
+struct EventEnvelope<'de> {
     has_records: bool,
     window: Option<WireWindow<'de>>,
     state: Option<State>,
@@ -85,14 +85,14 @@ impl<'de> Visitor<'de> for EventVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<KinesisEvent, A::Error> {
-        let mut batch = Batch::default();
-        let mut envelope = Envelope::default();
+        let mut batch = EventRecords::default();
+        let mut envelope = EventEnvelope::default();
         let named =
             |name: &'static str| move |error| A::Error::custom(format_args!("{name}: {error}"));
         while let Some(field) = map.next_key()? {
             match field {
                 EventField::Records => {
-                    batch = Batch::default();
+                    batch = EventRecords::default();
                     envelope.has_records = map.next_value_seed(RecordsSeed(&mut batch))?;
                 }
                 EventField::Window => {
@@ -121,7 +121,7 @@ impl<'de> Visitor<'de> for EventVisitor {
 
 /// The records of an event while it is read.
 #[derive(Default)]
-pub(super) struct Batch {
+pub(super) struct EventRecords {
     pub(super) records: Vec<Record>,
     pub(super) rejected: Vec<Rejected>,
     payloads: Payloads,
@@ -130,8 +130,8 @@ pub(super) struct Batch {
     pub(super) arn: Option<Box<str>>,
 }
 
-impl Batch {
-    fn finish(self, envelope: Envelope<'_>) -> Result<KinesisEvent, Error> {
+impl EventRecords {
+    fn finish(self, envelope: EventEnvelope<'_>) -> Result<KinesisEvent, Error> {
         if !envelope.has_records && envelope.window.is_none() {
             return Err(Error::new(
                 ErrorKind::Parse,
@@ -301,7 +301,7 @@ impl WireWindow<'_> {
 }
 
 /// Reads `Records`. Returns true if the field is present and not null.
-struct RecordsSeed<'a>(&'a mut Batch);
+struct RecordsSeed<'a>(&'a mut EventRecords);
 
 impl<'de> DeserializeSeed<'de> for RecordsSeed<'_> {
     type Value = bool;

@@ -30,14 +30,14 @@ pub enum CheckpointOutcome {
     /// The source has the checkpoint.
     Accepted,
     /// The source refuses the checkpoint.
-    Refused(Refusal),
+    Refused(CheckpointRefusal),
     /// The source ended before it answered. It may or may not have the checkpoint.
     SourceEnded,
 }
 
 /// Why a source refuses a checkpoint.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Refusal {
+pub struct CheckpointRefusal {
     /// The name of the source, as the beginning of a sentence: `the daemon`.
     pub source: String,
     /// The reason as the source names it.

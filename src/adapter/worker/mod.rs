@@ -85,7 +85,7 @@ mod stream_state;
 mod stream_work;
 
 pub use batch::Batch;
-pub use checkpoint::{Checkpoint, CheckpointOutcome, Refusal};
+pub use checkpoint::{Checkpoint, CheckpointOutcome, CheckpointRefusal};
 pub use clock::{Clock, SystemClock};
 pub use merger_work::{AnswerSink, MergerState, MergerWork, Merging};
 pub use options::{OnDeadLetter, ProcessorOptions};

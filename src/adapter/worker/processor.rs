@@ -1,7 +1,7 @@
 //! The loop: apply, emit, save, checkpoint.
 
 use super::batch::Batch;
-use super::checkpoint::{Checkpoint, CheckpointOutcome, Refusal};
+use super::checkpoint::{Checkpoint, CheckpointOutcome, CheckpointRefusal};
 use super::clock::Clock;
 use super::options::ProcessorOptions;
 use super::shard_store::{ShardStore, Takeover};
@@ -68,7 +68,7 @@ pub struct StatefulProcessor<W, S> {
     /// The number of dead letters in the last note.
     dead_letters_noted: u64,
     /// Why the last checkpoint was refused, if it was. One note is enough.
-    refusal: Option<Refusal>,
+    refusal: Option<CheckpointRefusal>,
     /// The number of late records in the last note.
     late_noted: u64,
     failure: Option<Error>,
@@ -408,7 +408,7 @@ impl<W: ShardWork, S: Store> StatefulProcessor<W, S> {
                 self.note(&sentence(&refusal));
                 Ok(())
             }
-            CheckpointOutcome::Refused(Refusal { source, reason, .. }) => {
+            CheckpointOutcome::Refused(CheckpointRefusal { source, reason, .. }) => {
                 let message = format!(
                     "{source} did not take the checkpoint at the end of the shard: {reason}; \
                      without it the shards that follow never start"
@@ -430,8 +430,8 @@ impl<W: fmt::Debug, S> fmt::Debug for StatefulProcessor<W, S> {
 }
 
 /// Returns a refusal in words.
-fn sentence(refusal: &Refusal) -> String {
-    let Refusal { source, reason, meaning, .. } = refusal;
+fn sentence(refusal: &CheckpointRefusal) -> String {
+    let CheckpointRefusal { source, reason, meaning, .. } = refusal;
     format!("{source} did not take a checkpoint: {reason} ({meaning})")
 }
 
@@ -497,7 +497,7 @@ mod tests {
             self.asked.push(upto.map(|upto| upto.number.as_str().parse().unwrap()));
             Ok(match self.asked.len() <= self.accepts {
                 true => CheckpointOutcome::Accepted,
-                false => CheckpointOutcome::Refused(Refusal {
+                false => CheckpointOutcome::Refused(CheckpointRefusal {
                     source: String::from("the broker"),
                     reason: String::from("ILLEGAL_GENERATION"),
                     meaning: String::from("the group has a new member"),

@@ -16,7 +16,7 @@ const REASON_SHOWN_MAX: usize = 300;
 
 /// The JSON line of a dead letter.
 #[derive(serde::Serialize)]
-struct Line<'a> {
+struct DeadLetterLine<'a> {
     file: &'a str,
     line: u64,
     reason: &'a str,
@@ -72,7 +72,7 @@ impl DeadLetters {
             );
         }
         let Some(file) = &mut self.file else { return Ok(()) };
-        file.write(&Line {
+        file.write(&DeadLetterLine {
             file: letter.file,
             line: letter.line,
             reason: letter.reason,

@@ -59,7 +59,7 @@ pub(crate) fn run(arguments: &FinishArguments) -> Result<(), Failure> {
 }
 
 /// The state under a key.
-enum State {
+enum SavedState {
     /// The state of a shard on the KCL.
     Shard(ShardState),
     /// The state of a shard in a Lambda function.
@@ -67,7 +67,7 @@ enum State {
 }
 
 /// Returns the states of the store by key, and the errors of those that could not be read.
-fn load(store: &dyn Store) -> Result<(BTreeMap<String, State>, Vec<Error>), Error> {
+fn load(store: &dyn Store) -> Result<(BTreeMap<String, SavedState>, Vec<Error>), Error> {
     let (mut states, mut failed) = (BTreeMap::new(), Vec::new());
     for key in store.list("")? {
         if key == RUN {
@@ -77,9 +77,9 @@ fn load(store: &dyn Store) -> Result<(BTreeMap<String, State>, Vec<Error>), Erro
         }
         let Some(stored) = store.load(&key)?.filter(|_| !key.ends_with(ANSWERED)) else { continue };
         let state = match ShardState::is_one(&stored.bytes) {
-            true => ShardState::from_bytes(&stored.bytes).map(State::Shard),
+            true => ShardState::from_bytes(&stored.bytes).map(SavedState::Shard),
             false => Snapshot::from_bytes(stored.bytes)
-                .map(|snapshot| State::Snapshot(snapshot.into_bytes())),
+                .map(|snapshot| SavedState::Snapshot(snapshot.into_bytes())),
         };
         match state {
             Ok(state) => drop(states.insert(key, state)),
@@ -91,34 +91,36 @@ fn load(store: &dyn Store) -> Result<(BTreeMap<String, State>, Vec<Error>), Erro
 
 /// Returns the open windows of a shard that are in no other shard's state: snapshots, states of
 /// mergers, and partials.
-fn open_of(key: &str, state: &State, states: &BTreeMap<String, State>) -> Vec<Bytes> {
+fn open_of(key: &str, state: &SavedState, states: &BTreeMap<String, SavedState>) -> Vec<Bytes> {
     match state {
-        State::Snapshot(bytes) => vec![bytes.clone()],
-        State::Shard(ShardState { phase: Phase::Running { state, .. }, .. }) => vec![state.clone()],
-        State::Shard(ShardState { phase: Phase::Ended { adopted_by, handed_over }, .. }) => {
-            match adopted_by.as_deref().map(|adopter| states.get(adopter)) {
-                Some(Some(adopter)) if has_adopted(adopter, key) => Vec::new(),
-                _ => handed_over.clone(),
-            }
+        SavedState::Snapshot(bytes) => vec![bytes.clone()],
+        SavedState::Shard(ShardState { phase: Phase::Running { state, .. }, .. }) => {
+            vec![state.clone()]
         }
-        State::Shard(_) => Vec::new(),
+        SavedState::Shard(ShardState {
+            phase: Phase::Ended { adopted_by, handed_over }, ..
+        }) => match adopted_by.as_deref().map(|adopter| states.get(adopter)) {
+            Some(Some(adopter)) if has_adopted(adopter, key) => Vec::new(),
+            _ => handed_over.clone(),
+        },
+        SavedState::Shard(_) => Vec::new(),
     }
 }
 
 /// Returns true if the windows of the ended shard are part of the adopter's state, or of the states
 /// that adopted them from it in turn.
-fn has_adopted(adopter: &State, ended: &str) -> bool {
+fn has_adopted(adopter: &SavedState, ended: &str) -> bool {
     match adopter {
-        State::Shard(ShardState { phase: Phase::Running { parents, .. }, .. }) => {
+        SavedState::Shard(ShardState { phase: Phase::Running { parents, .. }, .. }) => {
             parents.iter().any(|parent| parent == ended)
         }
-        State::Shard(ShardState { phase: Phase::Ended { .. }, .. }) => true,
+        SavedState::Shard(ShardState { phase: Phase::Ended { .. }, .. }) => true,
         _ => false,
     }
 }
 
 /// Where the windows go.
-enum Destination {
+enum FinishDestination {
     Lines(Option<Out>),
     Partials(Box<dyn PartialTarget>),
 }
@@ -130,7 +132,7 @@ struct Finish {
     /// Merges the states of a second stage, because several shards may have the same window.
     merger: RowMerger,
     merges: bool,
-    destination: Destination,
+    destination: FinishDestination,
     windows: u64,
 }
 
@@ -146,10 +148,10 @@ impl Finish {
         (options.sources, options.windows_max) = (Some(usize::MAX), usize::MAX);
         let merger = merger((spec, seed), options).map_err(usage)?;
         let destination = match &arguments.partials {
-            Some(place) => {
-                Destination::Partials(target(place).map_err(|error| usage(error.at("--partials")))?)
-            }
-            None => Destination::Lines(arguments.out.clone().map(Out)),
+            Some(place) => FinishDestination::Partials(
+                target(place).map_err(|error| usage(error.at("--partials")))?,
+            ),
+            None => FinishDestination::Lines(arguments.out.clone().map(Out)),
         };
         let fresh = pipeline.snapshot().map_err(usage)?;
         Ok(Finish {
@@ -205,14 +207,14 @@ impl Finish {
 
     fn drain(&mut self, source: &str, complete: bool) -> Result<(), Error> {
         match &mut self.destination {
-            Destination::Partials(target) => {
+            FinishDestination::Partials(target) => {
                 while let Some(partial) = self.pipeline.next_partial(source)? {
                     target.put(&partial)?;
                     self.windows += 1;
                 }
                 target.flush()
             }
-            Destination::Lines(out) => {
+            FinishDestination::Lines(out) => {
                 self.lines.set_complete(complete);
                 let (mut text, mut last) = (Vec::new(), None);
                 while let Some(row) = self.pipeline.next_emission()? {
@@ -230,7 +232,7 @@ impl Finish {
         if !self.merges {
             return Ok(());
         }
-        let Destination::Lines(out) = &self.destination else {
+        let FinishDestination::Lines(out) = &self.destination else {
             return Err(Error::new(
                 ErrorKind::InvalidArgument,
                 "--partials: these are states of --merge, which has no partials to give",
@@ -249,10 +251,10 @@ impl Finish {
 
     fn note(&self, states: usize) -> String {
         let form = match &self.destination {
-            Destination::Lines(_) => {
+            FinishDestination::Lines(_) => {
                 "; those that had not closed as they stand, with \"complete\":false"
             }
-            Destination::Partials(_) => "",
+            FinishDestination::Partials(_) => "",
         };
         format!("states {states}, open windows {}{form}. The state is as it was\n", self.windows)
     }

@@ -13,7 +13,7 @@ use crate::output::Shape;
 use crate::progress::Bar;
 use crate::session::{Output, compile_saved, output, say};
 use crate::settings::Settings;
-use file::{Content, Held};
+use file::{FileContent, Held};
 use serde_json::{Value, json};
 use std::fs;
 use std::io::{self, IsTerminal, Write};
@@ -180,20 +180,20 @@ fn answers(
 }
 
 /// Returns one JSON object: the file, and its content.
-fn json_line(path: &Path, content: &Content) -> Result<String, Error> {
+fn json_line(path: &Path, content: &FileContent) -> Result<String, Error> {
     let unwritable =
         |error| Error::new(ErrorKind::Unsupported, "cannot be written as JSON").with_source(error);
     let summary = |held: &Held| serde_json::to_value(&held.summary).map_err(unwritable);
     let mut told = match content {
-        Content::Held(held) => summary(held)?,
-        Content::Shard { state, held, applied } => {
+        FileContent::Held(held) => summary(held)?,
+        FileContent::Shard { state, held, applied } => {
             let holds = held.iter().map(summary).collect::<Result<Vec<Value>, Error>>()?;
             let mut told = json!({ "kind": "shard", "owner": state.owner, "holds": holds });
             told["phase"] = file::phase(&state.phase);
             told["applied"] = json!(applied);
             told
         }
-        Content::Other { kind, note } => json!({ "kind": kind, "note": note }),
+        FileContent::Other { kind, note } => json!({ "kind": kind, "note": note }),
     };
     told["file"] = json!(path.to_string_lossy());
     Ok(told.to_string() + "\n")

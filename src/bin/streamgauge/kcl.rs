@@ -198,9 +198,9 @@ fn pipeline_work(
         let lines = out.as_ref().map(|out| out.open(shard)).transpose()?;
         Ok(match (lines, &partials) {
             (Some(lines), None) => Box::new(JsonLinesSink::new(lines)),
-            (None, Some(place)) => Box::new(PartialSink::new(Target(target(place)?))),
+            (None, Some(place)) => Box::new(PartialSink::new(NamedTarget(target(place)?))),
             (Some(lines), Some(place)) => {
-                Box::new(Both::new(Target(target(place)?), lines, (&spec, seed))?)
+                Box::new(Both::new(NamedTarget(target(place)?), lines, (&spec, seed))?)
             }
             (None, None) => {
                 return Err(Error::new(
@@ -224,9 +224,9 @@ fn pipeline_work(
 }
 
 /// The target of partials that the command line names.
-pub(crate) struct Target(pub(crate) Box<dyn PartialTarget>);
+pub(crate) struct NamedTarget(pub(crate) Box<dyn PartialTarget>);
 
-impl PartialTarget for Target {
+impl PartialTarget for NamedTarget {
     fn put(&mut self, partial: &Partial) -> Result<(), Error> {
         self.0.put(partial)
     }
@@ -317,7 +317,7 @@ fn cannot_write(error: io::Error) -> Error {
 
 /// Windows as partials, and also as rows.
 struct Both {
-    target: Target,
+    target: NamedTarget,
     rows: MergedLines,
     /// Makes rows of one partial at a time.
     merger: RowMerger,
@@ -325,7 +325,11 @@ struct Both {
 }
 
 impl Both {
-    fn new(target: Target, out: AppendFile, spec: (&PipelineSpec, Seed)) -> Result<Self, Error> {
+    fn new(
+        target: NamedTarget,
+        out: AppendFile,
+        spec: (&PipelineSpec, Seed),
+    ) -> Result<Self, Error> {
         let mut options = MergerOptions::default();
         options.sources = Some(1);
         let mut merger = merger(spec, options)?;

@@ -3,7 +3,7 @@
 use crate::arguments::DurableArguments;
 use crate::failure::Failure;
 use crate::interrupt::{Interrupt, Signal};
-use crate::kcl::{Target, dead_letters, duration, late_records, target};
+use crate::kcl::{NamedTarget, dead_letters, duration, late_records, target};
 use crate::kinesis_arguments::{KinesisArguments, StreamArguments};
 use crate::output::{OutputWriter, Shape, digits};
 use crate::progress::Bar;
@@ -216,7 +216,7 @@ impl Destination {
     fn sink(&self) -> Result<Box<dyn Sink<Declared>>, Error> {
         Ok(match self {
             Destination::File(file) => Box::new(JsonLinesSink::new(file.clone())),
-            Destination::Partials(place) => Box::new(PartialSink::new(Target(target(place)?))),
+            Destination::Partials(place) => Box::new(PartialSink::new(NamedTarget(target(place)?))),
             Destination::Output(output) => Box::new(Rows(output.clone())),
         })
     }

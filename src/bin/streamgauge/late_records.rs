@@ -9,7 +9,7 @@ use streamgauge::adapter::files::{LateRecord, RunState};
 
 /// The JSON line of a late record.
 #[derive(serde::Serialize)]
-struct Line<'a> {
+struct LateRecordLine<'a> {
     file: &'a str,
     line: u64,
     time: String,
@@ -52,7 +52,7 @@ impl LateRecords {
     /// The file cannot be written.
     pub(crate) fn take(&mut self, record: &LateRecord<'_>) -> Result<(), Failure> {
         let Some(file) = &mut self.0 else { return Ok(()) };
-        file.write(&Line {
+        file.write(&LateRecordLine {
             file: record.file,
             line: record.line,
             time: record.time.to_string(),

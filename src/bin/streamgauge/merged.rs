@@ -8,25 +8,25 @@ use streamgauge::snapshot::Partial;
 use streamgauge::{Control, Error, ShardId, Timestamp, Window};
 
 /// Windows of a file, in the order of answers.
-enum Windows {
+enum FileWindows {
     /// Windows that were completed before.
     Held(btree_map::IntoValues<(i64, i64), Partial>),
     /// Windows of a pipeline whose input has ended.
     Ended(Box<RowPipeline>),
 }
 
-impl Windows {
+impl FileWindows {
     fn next(&mut self) -> Result<Option<Partial>, Error> {
         match self {
-            Windows::Held(held) => Ok(held.next()),
-            Windows::Ended(pipeline) => pipeline.next_partial(""),
+            FileWindows::Held(held) => Ok(held.next()),
+            FileWindows::Ended(pipeline) => pipeline.next_partial(""),
         }
     }
 }
 
 /// Merges the windows of several files.
 pub(crate) struct MergedFiles {
-    sources: Vec<(Option<Partial>, Windows)>,
+    sources: Vec<(Option<Partial>, FileWindows)>,
     /// Adopts the partials of one window at a time. Its watermark follows the windows without
     /// delay.
     pipeline: RowPipeline,
@@ -54,7 +54,9 @@ impl MergedFiles {
         mut pipeline: RowPipeline,
     ) -> Result<(), Error> {
         pipeline.finish();
-        for mut windows in [Windows::Held(held.into_values()), Windows::Ended(Box::new(pipeline))] {
+        for mut windows in
+            [FileWindows::Held(held.into_values()), FileWindows::Ended(Box::new(pipeline))]
+        {
             self.sources.push((windows.next()?, windows));
         }
         Ok(())

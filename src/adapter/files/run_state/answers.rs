@@ -19,10 +19,10 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 const WINDOWS_REMEMBERED_MAX: usize = 4096;
 
 /// End and start in milliseconds; `None` for the global window.
-type Place = Option<(i64, i64)>;
+type WindowKey = Option<(i64, i64)>;
 
 /// The values of the fields that are grouped by.
-type Group = Vec<OutputValue>;
+type GroupValues = Vec<OutputValue>;
 
 /// The last answer of a window.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -33,9 +33,9 @@ struct Given {
     /// True if it is known to have been written out.
     done: bool,
     /// The groups whose rows may be retracted later.
-    groups: Vec<Group>,
+    groups: Vec<GroupValues>,
     /// The groups whose rows this answer retracts.
-    gone: Vec<Group>,
+    gone: Vec<GroupValues>,
 }
 
 /// The answer that a window needs now.
@@ -51,10 +51,10 @@ pub struct Judgement {
 /// The answers of earlier runs and of this one.
 #[derive(Debug, Default)]
 pub struct RunAnswers {
-    before: BTreeMap<Place, Given>,
-    now: BTreeMap<Place, Given>,
+    before: BTreeMap<WindowKey, Given>,
+    now: BTreeMap<WindowKey, Given>,
     /// Windows that were answered before and have not changed.
-    same: BTreeSet<Place>,
+    same: BTreeSet<WindowKey>,
     /// True if there is a new answer since the last save.
     changed: bool,
 }
@@ -83,12 +83,12 @@ impl RunAnswers {
     /// Returns the answers that the next run needs. Windows up to `complete_to` cannot be answered
     /// again.
     pub fn to_bytes(&mut self, pipeline: &RowPipeline, complete_to: Option<Timestamp>) -> Bytes {
-        let over = |place: &Place| matches!((place, complete_to), (Some((end, _)), Some(watermark)) if *end <= watermark.as_millis());
+        let over = |place: &WindowKey| matches!((place, complete_to), (Some((end, _)), Some(watermark)) if *end <= watermark.as_millis());
         self.before.retain(|place, _| !over(place));
         self.now.retain(|place, _| !over(place));
         self.changed = false;
         let older = self.before.iter().filter(|(place, _)| !self.now.contains_key(place));
-        let all: BTreeMap<&Place, &Given> = older.chain(&self.now).collect();
+        let all: BTreeMap<&WindowKey, &Given> = older.chain(&self.now).collect();
         let mut envelope = EnvelopeWriter::new(Kind::Answers, &pipeline.identity());
         envelope.section(Tag::Given, |writer| {
             writer.usize(all.len());
@@ -139,11 +139,12 @@ impl RunAnswers {
         };
         let last = self.now.get(&place).or(before);
         let had = last.into_iter().flat_map(Given::unsure);
-        let name = |group: &Group| format!("{group:?}");
+        let name = |group: &GroupValues| format!("{group:?}");
         let mut had = had.peekable();
         let hold: HashSet<String> =
             if had.peek().is_some() { groups.iter().map(name).collect() } else { HashSet::new() };
-        let gone: Vec<Group> = had.filter(|group| !hold.contains(&name(group))).cloned().collect();
+        let gone: Vec<GroupValues> =
+            had.filter(|group| !hold.contains(&name(group))).cloned().collect();
         self.now
             .insert(place, Given { revision, content, done: false, groups, gone: gone.clone() });
         self.changed = true;
@@ -154,7 +155,7 @@ impl RunAnswers {
     /// with rows that may be retracted, and not again. All windows up to `end`, or all windows
     /// without it, must have been judged.
     pub fn take_back(&mut self, end: Option<Timestamp>) -> Vec<(Option<Window>, Judgement)> {
-        let is_over = |place: &Place| match (place, end) {
+        let is_over = |place: &WindowKey| match (place, end) {
             (Some((window, _)), Some(end)) => *window <= end.as_millis(),
             (None, Some(_)) => false,
             (_, None) => true,
@@ -174,7 +175,7 @@ impl RunAnswers {
                 taken.push((*place, given.revision.saturating_add(more), gone));
             }
         }
-        let judge = |(place, revision, gone): (Place, u32, Vec<Group>)| {
+        let judge = |(place, revision, gone): (WindowKey, u32, Vec<GroupValues>)| {
             let given = Given { revision, gone: gone.clone(), ..Given::default() };
             self.now.insert(place, given);
             self.changed = true;
@@ -210,14 +211,14 @@ impl RunAnswers {
     }
 }
 
-fn place(window: Option<Window>) -> Place {
+fn place(window: Option<Window>) -> WindowKey {
     window.map(|window| (window.end().as_millis(), window.start().as_millis()))
 }
 
 impl Given {
     /// Returns the groups whose rows may be retracted, and those whose retraction may not have been
     /// written out.
-    fn unsure(&self) -> impl Iterator<Item = &Group> {
+    fn unsure(&self) -> impl Iterator<Item = &GroupValues> {
         self.groups.iter().chain(if self.done { &[][..] } else { &self.gone })
     }
 
@@ -243,10 +244,10 @@ impl Given {
     }
 }
 
-fn read_groups(reader: &mut Reader<'_>) -> Result<Vec<Group>, Error> {
+fn read_groups(reader: &mut Reader<'_>) -> Result<Vec<GroupValues>, Error> {
     let mut groups = Vec::new();
     for _ in 0..reader.count(1)? {
-        let mut group = Group::new();
+        let mut group = GroupValues::new();
         for _ in 0..reader.count(1)? {
             group.push(read_value(reader)?);
         }

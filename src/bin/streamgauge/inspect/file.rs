@@ -23,7 +23,7 @@ pub(super) struct Held {
 }
 
 /// The content of a file.
-pub(super) enum Content {
+pub(super) enum FileContent {
     Held(Held),
     /// The state of a shard on the KCL, or of a stream, with its contents, and the last record that a second stage
     /// has merged.
@@ -39,13 +39,13 @@ pub(super) enum Content {
     },
 }
 
-impl Content {
+impl FileContent {
     /// Returns the parts that have windows.
     pub(super) fn held(&self) -> &[Held] {
         match self {
-            Content::Held(held) => std::slice::from_ref(held),
-            Content::Shard { held, .. } => held,
-            Content::Other { .. } => &[],
+            FileContent::Held(held) => std::slice::from_ref(held),
+            FileContent::Shard { held, .. } => held,
+            FileContent::Other { .. } => &[],
         }
     }
 }
@@ -55,7 +55,7 @@ impl Content {
 /// # Errors
 /// [`ErrorKind::Io`] if it cannot be read; [`ErrorKind::Corrupt`] if it is damaged or was not
 /// written by streamgauge.
-pub(super) fn read(path: &Path) -> Result<Content, Error> {
+pub(super) fn read(path: &Path) -> Result<FileContent, Error> {
     let failed = |error| Error::new(ErrorKind::Io, "cannot be read").with_source(error);
     let kind = path.metadata().map_err(failed)?.file_type();
     if !kind.is_file() {
@@ -75,8 +75,8 @@ pub(super) fn read(path: &Path) -> Result<Content, Error> {
     content(&name, bytes.into())
 }
 
-fn content(name: &str, bytes: Bytes) -> Result<Content, Error> {
-    let other = |kind, note: &str| Ok(Content::Other { kind, note: note.to_owned() });
+fn content(name: &str, bytes: Bytes) -> Result<FileContent, Error> {
+    let other = |kind, note: &str| Ok(FileContent::Other { kind, note: note.to_owned() });
     if name.ends_with(".state.new") {
         return other(
             "unfinished",
@@ -94,14 +94,14 @@ fn content(name: &str, bytes: Bytes) -> Result<Content, Error> {
             if summary.kind == Kind::Run {
                 RunState::of_any_pipeline(bytes.clone())?.summarize(&mut summary)?;
             }
-            Ok(Content::Held(Held { bytes, summary }))
+            Ok(FileContent::Held(Held { bytes, summary }))
         }
         Err(error) => without_windows(name, &bytes).ok_or(error),
     }
 }
 
 /// Reads the state of a shard on the KCL.
-fn shard(bytes: &Bytes) -> Result<Content, Error> {
+fn shard(bytes: &Bytes) -> Result<FileContent, Error> {
     let state = ShardState::from_bytes(bytes)?;
     let mut applied = None;
     let parts = match &state.phase {
@@ -121,11 +121,11 @@ fn shard(bytes: &Bytes) -> Result<Content, Error> {
     let held = parts
         .into_iter()
         .map(|bytes| Summary::of(bytes.clone()).map(|summary| Held { bytes, summary }));
-    Ok(Content::Shard { held: held.collect::<Result<_, _>>()?, state, applied })
+    Ok(FileContent::Shard { held: held.collect::<Result<_, _>>()?, state, applied })
 }
 
 /// Returns the content of a file without windows, if streamgauge wrote it.
-fn without_windows(name: &str, bytes: &[u8]) -> Option<Content> {
+fn without_windows(name: &str, bytes: &[u8]) -> Option<FileContent> {
     let text = std::str::from_utf8(bytes).ok()?;
     if name.ends_with(".answered.state") && bytes.len() <= VERSION_BYTES_MAX && !text.contains('\n')
     {
@@ -133,7 +133,7 @@ fn without_windows(name: &str, bytes: &[u8]) -> Option<Content> {
             "the version of a state whose windows the schedule of a Lambda function answered last: \
              {text}"
         );
-        return Some(Content::Other { kind: "answered_version", note });
+        return Some(FileContent::Other { kind: "answered_version", note });
     }
     let first: Map<String, Value> = serde_json::from_str(text.lines().next()?).ok()?;
     let has = |names: &[&str]| names.iter().all(|name| first.contains_key(*name));
@@ -142,7 +142,7 @@ fn without_windows(name: &str, bytes: &[u8]) -> Option<Content> {
         (_, true) => ("dead_letters", "dead letters as JSON Lines"),
         _ => return None,
     };
-    Some(Content::Other { kind, note: format!("{what}: {}", text.lines().count()) })
+    Some(FileContent::Other { kind, note: format!("{what}: {}", text.lines().count()) })
 }
 
 /// Returns the phase of a shard as JSON.

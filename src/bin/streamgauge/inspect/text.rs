@@ -1,6 +1,6 @@
 //! The content of a file as text for people.
 
-use super::file::Content;
+use super::file::FileContent;
 use crate::output::printable;
 use std::fmt::Write as _;
 use streamgauge::adapter::worker::{Phase, StreamState};
@@ -10,16 +10,16 @@ use streamgauge::snapshot::{Kind, RecordsSummary, Summary};
 const LINES_MAX: usize = 20;
 
 /// Appends the content of a file.
-pub(super) fn append(content: &Content, out: &mut String) {
+pub(super) fn append(content: &FileContent, out: &mut String) {
     // Writing to a string does not fail.
     let _ = write_content(content, out);
 }
 
-fn write_content(content: &Content, out: &mut String) -> std::fmt::Result {
+fn write_content(content: &FileContent, out: &mut String) -> std::fmt::Result {
     match content {
-        Content::Held(held) => return summary_text(&held.summary, out),
-        Content::Other { kind, note } => return writeln!(out, "{kind}: {}", printable(note)),
-        Content::Shard { state, applied, .. } => {
+        FileContent::Held(held) => return summary_text(&held.summary, out),
+        FileContent::Other { kind, note } => return writeln!(out, "{kind}: {}", printable(note)),
+        FileContent::Shard { state, applied, .. } => {
             let what = match &state.phase {
                 Phase::Running { state, .. } if StreamState::is_one(state) => "a stream",
                 _ => "a shard on the KCL",
