@@ -25,7 +25,7 @@ def rows(rng):
         return None if rng.random() < 0.2 else value
 
     integers = [0, 1, -1, 2, 3, -7, 10, 100, 2**31, -(2**63), 2**63 - 1, 2**64, 10**30, -(10**37)]
-    floats = [0.5, -0.25, 1.5, 2.5, -2.5, 0.1, 1e-9, 123456.789, 1e15 + 0.5, -1e300]
+    floats = [0.5, -0.25, 1.5, 2.5, -2.5, 0.1, 1e-9, 123456.789, 1e15 + 0.5, -1e60]
     texts = ["", "a", "b", "ab", "a/b/c", "/api/v1/items", "Hello World", "héllo", "  x ", "aXbXc", "a%b_c", "it's"]
     times = ["2024-01-01T00:00:00", "2023-12-31T23:59:59.999", "2024-02-29T12:34:56.789", "1969-07-20T20:17:40", "2025-10-26T01:30:00"]
     return [
@@ -189,7 +189,7 @@ class Generator:
             lambda: one(f"({{}} like '{pattern}')", f"({{}} like '{pattern}')", self.text(depth - 1)),
             lambda: one(f"({{}} ilike '{pattern}')", f"({{}} ilike '{pattern}')", self.text(depth - 1)),
             lambda: call("starts_with", self.text(depth - 1), self.text(depth - 1)),
-            lambda: call("contains", self.text(depth - 1), self.text(depth - 1)),
+            lambda: by_word(self.text(depth - 1), self.text(depth - 1)),
         )
 
     def any(self):
@@ -217,6 +217,10 @@ def binary(operator, a, b):
 def by_zero(operator, a, b):
     """A division by zero is null."""
     return (f"({a[0]} {operator} {b[0]})", f"({a[1]} {operator} nullif({b[1]}, 0))")
+
+
+def by_word(a, b):
+    return (f"({a[0]} contains {b[0]})", f"contains({a[1]}, {b[1]})")
 
 
 def call(name, *of):
@@ -272,6 +276,9 @@ def value_of(value):
 
 
 def agree(got, want):
+    if isinstance(want, str) and want.endswith("Z") and isinstance(got, str) and not got.endswith("Z"):
+        # A field that no function read is as the record has it.
+        got = got + ("Z" if "." in got else ".000Z")
     if isinstance(want, bool) or isinstance(got, bool) or isinstance(want, str) or want is None or got is None:
         return got == want and isinstance(got, bool) == isinstance(want, bool)
     if isinstance(got, str):
@@ -292,7 +299,7 @@ def main():
     db.execute("create table r (id int, i hugeint, j hugeint, f double, g double, s varchar, u varchar, t timestamp, b bool)")
     generator = Generator(rng)
     compared = errors = 0
-    differing = []
+    differing = {}
     for start in range(0, count, BATCH):
         table = rows(rng)
         db.execute("delete from r")
@@ -305,10 +312,10 @@ def main():
             for row, (a, b) in zip(table, zip(got, want)):
                 compared += 1
                 errors += b == "ERROR"
-                if not agree(a, b):
-                    differing.append(f"{text}\n  of {json.dumps(row)}\n  is {a!r}, and DuckDB has {b!r} for {sql}")
+                if not agree(a, b) and text not in differing:
+                    differing[text] = (f"{text}\n  of {json.dumps(row)}\n  is {a!r}, and DuckDB has {b!r} for {sql}")
     if differing:
-        raise SystemExit(f"seed {seed}: {len(differing)} of {compared} values differ:\n" + "\n".join(differing[:10]))
+        raise SystemExit(f"seed {seed}: {len(differing)} of {count} expressions differ:\n" + "\n".join(list(differing.values())[:10]))
     print(f"{count} expressions, {compared} values agree with DuckDB {duckdb.__version__}, {errors} of them errors")
 
 

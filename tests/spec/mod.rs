@@ -6,6 +6,7 @@ mod compile;
 mod dead_letters;
 mod expressions;
 mod intake;
+mod language;
 mod oracle;
 mod serde_form;
 mod windows;

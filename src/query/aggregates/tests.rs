@@ -324,6 +324,7 @@ fn every_example_of_the_language_is_read() {
                     read(answers.add_having(line, &groups, &mut slots));
                 }
                 "sort" => read(answers.add_sort(line, &groups, &mut slots)),
+                "let" => read(crate::query::lets::parse_let(line).map(|_| ())),
                 "statement" => {}
                 _ => assert_eq!(kind, "error"),
             }

@@ -26,6 +26,15 @@ impl Any {
                 }
                 None
             }
+            Any::Extreme(extreme, parts) => {
+                let present = parts.iter().map(|part| {
+                    let slot = part.slot(row)?;
+                    Ok(slot.filter(|slot| !row.value(*slot).is_missing()))
+                });
+                return extreme.of(present, |a, b| {
+                    order(row.value(*a), row.value(*b)).unwrap_or(Ordering::Equal)
+                });
+            }
         })
     }
 

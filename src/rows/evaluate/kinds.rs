@@ -52,7 +52,6 @@ impl Lowering<'_> {
                 (Gives::First, None) => Kind::Null,
                 (Gives::Arguments, _) => self.joined(args, name)?,
                 (Gives::Ordered, _) => match self.joined(args, name)? {
-                    Kind::Field => Kind::Number,
                     Kind::Bool => {
                         let why = format!("{name} is of numbers, texts or times");
                         return Err(ast.error(id, why));

@@ -5,7 +5,7 @@
 
 use super::names::{Kind, Named, Names};
 use super::source::Source;
-use super::tree::{Any, Case, Pattern, Reading, Step};
+use super::tree::{Any, Case, Extreme, Pattern, Reading, Step};
 use super::why::Shared;
 use crate::error::Error;
 use crate::query::expression::{Ast, Id, Node};
@@ -241,6 +241,12 @@ impl<'a> Lowering<'a> {
             }
             Node::Call { name, args, .. } if &**name == "coalesce" => {
                 Ok(Any::Coalesce(self.each(args, Self::any)?))
+            }
+            Node::Call { name, args, .. } if &**name == "greatest" => {
+                Ok(Any::Extreme(Extreme::Greatest, self.each(args, Self::any)?))
+            }
+            Node::Call { name, args, .. } if &**name == "least" => {
+                Ok(Any::Extreme(Extreme::Least, self.each(args, Self::any)?))
             }
             Node::Case { .. } | Node::Call { .. } => {
                 Ok(Any::Case(self.choice(id, Self::any, || Any::Missing)?))

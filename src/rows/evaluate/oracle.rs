@@ -69,6 +69,9 @@ type Slow<X> = Result<Option<X>, Dead>;
 
 const NUMBERS: usize = 3;
 
+/// 2^127: floats below are integers of 128 bits.
+const INTEGERS_END: f64 = 170_141_183_460_469_231_731_687_303_715_884_105_728.0;
+
 fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }
@@ -136,7 +139,7 @@ impl N {
             N::ToInt(of) => match of.value(row, strict)? {
                 Some(D::Float(float)) => {
                     let whole = float.round_ties_even();
-                    match whole.abs() < 1e38 {
+                    match whole.abs() < INTEGERS_END {
                         true => Some(D::Int(whole as i128)),
                         false if strict => return Err(Dead),
                         false => None,
@@ -203,7 +206,7 @@ fn order(a: D, b: D) -> std::cmp::Ordering {
     match (a, b) {
         (D::Int(a), D::Int(b)) => a.cmp(&b),
         (D::Float(a), D::Float(b)) => a.partial_cmp(&b).unwrap(),
-        (D::Int(a), D::Float(b)) if b.abs() < 1e38 => {
+        (D::Int(a), D::Float(b)) if b.abs() < INTEGERS_END => {
             let whole = b.floor();
             a.cmp(&(whole as i128)).then(if whole < b {
                 std::cmp::Ordering::Less
@@ -266,7 +269,7 @@ impl T {
                 .map(|text| text.split('/').nth(*part as usize - 1).unwrap_or_default().to_owned()),
             T::OfNumber(of) => of.value(row, strict)?.map(|number| match number {
                 D::Int(integer) => integer.to_string(),
-                D::Float(float) if float.fract() == 0.0 && float.abs() < 1e38 => {
+                D::Float(float) if float.fract() == 0.0 && float.abs() < INTEGERS_END => {
                     (float as i128).to_string()
                 }
                 D::Float(float) => format!("{float:?}"),

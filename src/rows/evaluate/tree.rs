@@ -39,6 +39,8 @@ pub(super) enum Any {
     Case(Box<Case<Any>>),
     /// The first that is not missing.
     Coalesce(Box<[Any]>),
+    /// The largest that is not missing, or the smallest. Of values without an order the first.
+    Extreme(Extreme, Box<[Any]>),
 }
 
 /// A field that is read as a number or as a time.

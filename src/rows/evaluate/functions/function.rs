@@ -29,7 +29,7 @@ pub(in crate::rows) enum Gives {
     First,
     /// That of all arguments.
     Arguments,
-    /// That of all arguments, which have an order: of fields alone, numbers.
+    /// That of all arguments, which have an order.
     Ordered,
 }
 

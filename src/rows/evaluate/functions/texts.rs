@@ -168,14 +168,6 @@ pub(super) static FUNCTIONS: &[Function] = &[
         lower: |lowering, call| test(lowering, call, |text, part| text.ends_with(part)),
     },
     Function {
-        names: &["contains"],
-        arguments: "s, part",
-        count: (2, 2),
-        gives: TRUTH,
-        help: "Whether the part is in the text.",
-        lower: |lowering, call| test(lowering, call, |text, part| text.contains(part)),
-    },
-    Function {
         names: &["regexp_matches"],
         arguments: "s, regex",
         count: (2, 2),
