@@ -150,3 +150,23 @@ fn s40_a_state_of_another_meaning_of_conditions_is_refused() {
     assert_eq!(drain(&mut again).len(), 1);
     assert!(pipeline(other).restore(&saved).is_err());
 }
+
+#[test]
+fn evaluating_an_expression_allocates_nothing() {
+    let toml = "let = [\"class = status // 100\", \"part = split_part(url, '/', 2)\", \
+                \"name = regexp_extract(url, '/([a-z]+)$', 1)\", \"hour = date_trunc('hour', t)\", \
+                \"kind = case when bytes > 10 then 'big' else 'small' end\"]\n\
+                where = \"bytes * 8 > 10 and url like '/a%' and class in (2, 5)\"\n\
+                group = 'class, part, name, hour, kind'\n\
+                agg = 'count, sum(bytes * 8), mean(bytes / 3), count_if(status >= 500)'\n";
+    let mut pipeline = pipeline(toml);
+    let shard = pipeline.open_shard(streamgauge::ShardId::new("a")).unwrap();
+    let line = r#"{"status":503,"url":"/api/v1/items","bytes":70,"t":1761435000123}"#;
+    let mut push = || {
+        let now = streamgauge::Timestamp::from_millis(0);
+        let outcome = pipeline.push_json(shard, line.as_bytes(), now, None).unwrap();
+        assert_eq!(outcome, Outcome::Applied);
+    };
+    (0..10).for_each(|_| push());
+    assert_eq!(allocation_counter::measure(push).count_total, 0);
+}

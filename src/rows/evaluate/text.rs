@@ -153,20 +153,19 @@ fn bounded<'r>(text: String, place: u16) -> Borrowed<'r> {
     }
 }
 
-/// Joins texts. One that is null makes all of it null, or is left out.
+/// Joins texts. One that is null makes all of it null, or is left out. All are evaluated.
 fn joined<'r>(parts: &'r [Text], row: &'r Row, (strict, place): (bool, u16)) -> Borrowed<'r> {
-    let mut all = String::new();
+    let (mut all, mut is_null) = (String::new(), false);
     for part in parts {
         match part.eval(row)? {
             Some(text) => all.push_str(&text),
-            None if strict => return Ok(None),
-            None => {}
+            None => is_null |= strict,
         }
         if all.len() > TEXT_BYTES_MAX {
             return Err(WhyKind::TooLong.at(place));
         }
     }
-    Ok(Some(all.into()))
+    Ok((!is_null).then(|| all.into()))
 }
 
 fn regex_replaced<'r>(
