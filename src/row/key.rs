@@ -128,7 +128,7 @@ impl<'a> KeyForm<'a> {
             }
             KeyForm::Bool(value) => out.push(if value { TAG_TRUE } else { TAG_FALSE }),
             KeyForm::Number(decimal) => write_number(decimal, out),
-            KeyForm::Integer(integer) => write_displayed(format_args!("{integer}"), out),
+            KeyForm::Integer(integer) => write_integer(integer, out),
             KeyForm::Float(float) => write_displayed(format_args!("{float:?}"), out),
         }
     }
@@ -207,11 +207,20 @@ fn write_number(decimal: Decimal<'_>, out: &mut Vec<u8>) {
         out.push(TAG_ZERO);
         return;
     };
-    // `KeyForm::of_number` has checked that the power fits.
-    let power = ((magnitude + MAGNITUDE_BIAS) as u16).to_be_bytes();
     let (whole, fraction) = decimal.digits();
-    let bytes = power.iter().chain(whole).chain(fraction);
-    if decimal.is_negative() {
+    let digits = whole.iter().chain(fraction).copied();
+    write_digits((decimal.is_negative(), magnitude), digits, out);
+}
+
+/// Appends a number by its digits without zeros at the end. `KeyForm::of_number` has checked that
+/// the power of ten of the first of them fits.
+fn write_digits(
+    (is_negative, magnitude): (bool, i64),
+    digits: impl Iterator<Item = u8>,
+    out: &mut Vec<u8>,
+) {
+    let bytes = ((magnitude + MAGNITUDE_BIAS) as u16).to_be_bytes().into_iter().chain(digits);
+    if is_negative {
         out.push(TAG_NEGATIVE);
         out.extend(bytes.map(|byte| !byte));
         // Above every complemented digit: if the digits of one number are a prefix of the other's,
@@ -221,6 +230,24 @@ fn write_number(decimal: Decimal<'_>, out: &mut Vec<u8>) {
         out.push(TAG_POSITIVE);
         out.extend(bytes);
     }
+}
+
+fn write_integer(integer: i64, out: &mut Vec<u8>) {
+    if integer == 0 {
+        out.push(TAG_ZERO);
+        return;
+    }
+    let (mut digits, mut start, mut rest) = ([b'0'; 20], 20, integer.unsigned_abs());
+    for place in (0..digits.len()).rev() {
+        if rest == 0 {
+            break;
+        }
+        (digits[place], start, rest) = (b'0' + (rest % 10) as u8, place, rest / 10);
+    }
+    let digits = digits.get(start..).unwrap_or_default();
+    let end = digits.iter().rposition(|digit| *digit != b'0').map_or(0, |last| last + 1);
+    let significant = digits.iter().take(end).copied();
+    write_digits((integer < 0, digits.len() as i64 - 1), significant, out);
 }
 
 /// Returns the value with this key. Bytes that are not a valid key are read as text.
@@ -417,6 +444,23 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn a_computed_number_has_the_key_of_its_text(integer: i64, short in -2000i64..2000, float: f64) {
+            fn key(value: Value<'_>) -> Vec<u8> {
+                let mut out = Vec::new();
+                KeyForm::of(value).write(&mut out);
+                out
+            }
+            for integer in [integer, short, short * 1000, integer / 1_000_000 * 1_000_000] {
+                let text = integer.to_string();
+                prop_assert_eq!(key(Value::Integer(integer)), key(Value::Number(&text)));
+            }
+            if float.is_finite() {
+                let text = format!("{float:e}");
+                prop_assert_eq!(key(Value::Float(float)), key(Value::Number(&text)));
+            }
+        }
+
         #[test]
         fn byte_order_is_value_order(a in owned(), b in owned()) {
             prop_assert_eq!(a.key().cmp(&b.key()), a.rank().cmp(&b.rank()), "{:?} {:?}", a, b);
