@@ -16,6 +16,7 @@ mod output;
 mod page;
 mod pipes;
 mod promises;
+mod questions;
 mod resume;
 mod seed;
 #[cfg(unix)]

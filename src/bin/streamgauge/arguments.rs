@@ -255,7 +255,16 @@ Aggregates (--agg), separated by commas, each with an optional `as NAME`:
   median(f)                  middle value, or the mean of the two, within 0.5 %
   distinct(f)                number of different values
   top(k, f), top(k, f, m)    the k most frequent values, by m counters (65,536)
+  top(k, f by g)             the k values with the largest sums of g
+  max_by(f, g), min_by(f, g) f of the record with the largest or smallest g
+  count_if(p), bool_and(p), bool_or(p), histogram(f, 10, 100)
   frequency(f, 'value')      number of records with f == 'value'
+  sum(f) filter (where p)    of a part of the records; f may be any expression
+  100.0 * count_if(status >= 500) / count as pct, rate(count)
+                             arithmetic over aggregates; rate is per second
+
+Rows (--having, --sort, --limit) know columns, groups and aggregates:
+  --having 'pct > 5' --sort 'pct desc, host' --limit 10
 
 Expressions (--where, --let, --group, and in aggregates), as in SQL:
   a OP b                     with = <> < <= > >= in between like ilike ~ is null
