@@ -20,6 +20,15 @@ fn spawn(arguments: &[&str]) -> Child {
         .unwrap()
 }
 
+/// Starts a run and writes this number of records to its standard input, which stays open.
+fn fed(arguments: &[&str], records: u64) -> Child {
+    let mut child = spawn(arguments);
+    let stdin = child.stdin.as_mut().unwrap();
+    stdin.write_all(hits(records).as_bytes()).unwrap();
+    stdin.flush().unwrap();
+    child
+}
+
 fn send(signal: &str, child: &Child) {
     assert!(
         Command::new("kill")
@@ -87,9 +96,8 @@ fn s106_after_a_signal_a_pipe_answers_its_open_windows() {
                 "--output",
                 "json",
             ];
-            let mut child = spawn(&arguments);
+            let mut child = fed(&arguments, 25);
             let stdin = child.stdin.as_mut().unwrap();
-            stdin.write_all(hits(25).as_bytes()).unwrap();
             // The record that was cut is in no answer, and no dead letter.
             stdin.write_all(b"{\"ts\":1704067224000,\"cut\":").unwrap();
             stdin.flush().unwrap();
@@ -157,10 +165,7 @@ fn s106_after_a_signal_files_are_answered_with_the_records_so_far() {
 #[test]
 fn s106_outputs_that_cannot_mark_incomplete_windows_get_a_note() {
     for output in ["csv", "table"] {
-        let mut child = spawn(&["run", "--output", output]);
-        let stdin = child.stdin.as_mut().unwrap();
-        stdin.write_all(hits(5).as_bytes()).unwrap();
-        stdin.flush().unwrap();
+        let child = fed(&["run", "--output", output], 5);
         std::thread::sleep(Duration::from_millis(500));
         send("INT", &child);
         let run = left(child);
@@ -186,22 +191,11 @@ fn s106_a_pipe_that_nobody_writes_to_is_stopped_too() {
 
 #[test]
 fn s106_a_second_signal_ends_at_once() {
-    let mut child = spawn(&[
-        "run",
-        "--time",
-        "ts",
-        "--window",
-        "10ms",
-        "--every",
-        "1ms",
-        "--output",
-        "json",
-        "--max-delay",
-        "unbounded",
-    ]);
-    let mut stdin = child.stdin.take().unwrap();
-    stdin.write_all(hits(1000).as_bytes()).unwrap();
-    stdin.flush().unwrap();
+    let windows = ["--window", "10ms", "--every", "1ms", "--max-delay", "unbounded"];
+    let arguments = [&["run", "--time", "ts", "--output", "json"][..], &windows].concat();
+    let mut child = fed(&arguments, 1000);
+    // Waiting would close the input.
+    let _open = child.stdin.take();
     std::thread::sleep(Duration::from_millis(500));
     send("INT", &child);
     // Nobody reads what is written now, so the first signal alone does not end it.
@@ -287,35 +281,14 @@ fn s59_s106_a_run_with_state_continues_after_a_signal_without_any_difference() {
 fn s106_partials_of_an_interrupted_run_are_not_final() {
     let folder = Folder::new("s106_partials");
     let partials = folder.path("partials");
-    let mut child = spawn(&[
-        "run",
-        "--time",
-        "ts",
-        "--window",
-        "10s",
-        "--max-delay",
-        "0s",
-        "--partials",
-        &partials,
-    ]);
-    let stdin = child.stdin.as_mut().unwrap();
-    stdin.write_all(hits(25).as_bytes()).unwrap();
-    stdin.flush().unwrap();
+    let windows = ["--time", "ts", "--window", "10s"];
+    let partial = ["--max-delay", "0s", "--partials", &partials];
+    let child = fed(&[&["run"][..], &windows, &partial].concat(), 25);
     std::thread::sleep(Duration::from_millis(500));
     send("INT", &child);
     left(child).failed(130, &["the last window is not complete", "windows 3, partials 3"]);
-    let merged = super::streamgauge(&[
-        "merge",
-        "--time",
-        "ts",
-        "--window",
-        "10s",
-        "--sources",
-        "1",
-        "--output",
-        "json",
-        &partials,
-    ]);
+    let output = ["--sources", "1", "--output", "json", &partials];
+    let merged = super::streamgauge(&[&["merge"][..], &windows, &output].concat());
     assert_eq!(counted(&merged.json()), 25);
     merged.says(&["1 of 3 windows have not the final partials of 1 sources"]);
 }
