@@ -16,6 +16,7 @@ fn check(bytes: &[u8]) {
     match key {
         "agg" => spec.agg = value,
         "group" => spec.group = value,
+        "let" => spec.lets = value,
         _ => spec.filter = value,
     }
     if let Err(error) = spec.compile(&CompileOptions::default()) {
