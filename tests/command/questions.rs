@@ -94,10 +94,10 @@ fn s124_a_row_that_falls_behind_is_taken_back() {
     let all = [&flags[..], &late, &first, &output].concat();
     let rows = streamgauge_reading(&all, input.as_bytes()).json();
     let last = |host: &str| {
-        let of_host = rows.iter().filter(|row| {
+        let mut of_host = rows.iter().filter(|row| {
             row["group"]["host"] == host && row["window"]["start"] == "1970-01-01T00:00:00.000Z"
         });
-        of_host.last().cloned().unwrap_or_default()
+        of_host.next_back().cloned().unwrap_or_default()
     };
     assert_eq!(last("a")["retracted"], true, "{rows:?}");
     assert_eq!((&last("b")["n"], &last("b")["retracted"]), (&json!(4), &Value::Null));
