@@ -3,6 +3,7 @@
 use crate::codec::{Reader, Writer};
 use crate::error::Error;
 use crate::time::Timestamp;
+use std::cmp::Ordering;
 
 /// A value that can be written into a snapshot and read back. Used by
 /// [`first`](crate::aggregate::first) and [`last`](crate::aggregate::last).
@@ -45,6 +46,18 @@ pub trait Durable: Sized {
     fn heap_bytes(&self) -> usize {
         0
     }
+
+    /// Compares with another value, in an order in which no two different values are equal. Default:
+    /// that of the bytes that [`write`](Durable::write) writes. Numbers, text and times have their
+    /// own order.
+    fn order(&self, other: &Self) -> Ordering {
+        let [own, other] = [self, other].map(|value| {
+            let mut writer = Writer::new();
+            value.write(&mut writer);
+            writer.into_bytes()
+        });
+        own.cmp(&other)
+    }
 }
 
 macro_rules! durable_integers {
@@ -54,6 +67,10 @@ macro_rules! durable_integers {
 
             fn write(&self, writer: &mut Writer) {
                 writer.$write(*self as $wide);
+            }
+
+            fn order(&self, other: &Self) -> Ordering {
+                self.cmp(other)
             }
 
             fn read(reader: &mut Reader<'_>) -> Result<Self, Error> {
@@ -76,6 +93,10 @@ impl Durable for f64 {
     fn read(reader: &mut Reader<'_>) -> Result<Self, Error> {
         reader.f64()
     }
+
+    fn order(&self, other: &Self) -> Ordering {
+        self.total_cmp(other)
+    }
 }
 
 impl Durable for f32 {
@@ -89,6 +110,10 @@ impl Durable for f32 {
         let bytes = reader.raw(4)?;
         Ok(f32::from_bits(bytes.iter().rev().fold(0, |value, byte| value << 8 | u32::from(*byte))))
     }
+
+    fn order(&self, other: &Self) -> Ordering {
+        self.total_cmp(other)
+    }
 }
 
 impl Durable for bool {
@@ -100,6 +125,10 @@ impl Durable for bool {
 
     fn read(reader: &mut Reader<'_>) -> Result<Self, Error> {
         reader.bool()
+    }
+
+    fn order(&self, other: &Self) -> Ordering {
+        self.cmp(other)
     }
 }
 
@@ -117,6 +146,10 @@ impl Durable for char {
             .and_then(char::from_u32)
             .ok_or_else(|| reader.corrupt("not a Unicode character"))
     }
+
+    fn order(&self, other: &Self) -> Ordering {
+        self.cmp(other)
+    }
 }
 
 impl Durable for String {
@@ -132,6 +165,10 @@ impl Durable for String {
 
     fn heap_bytes(&self) -> usize {
         self.len()
+    }
+
+    fn order(&self, other: &Self) -> Ordering {
+        self.cmp(other)
     }
 }
 
@@ -149,6 +186,10 @@ impl Durable for Box<str> {
     fn heap_bytes(&self) -> usize {
         self.len()
     }
+
+    fn order(&self, other: &Self) -> Ordering {
+        self.cmp(other)
+    }
 }
 
 impl Durable for Vec<u8> {
@@ -164,6 +205,10 @@ impl Durable for Vec<u8> {
 
     fn heap_bytes(&self) -> usize {
         self.len()
+    }
+
+    fn order(&self, other: &Self) -> Ordering {
+        self.cmp(other)
     }
 }
 
@@ -181,6 +226,10 @@ impl Durable for Box<[u8]> {
     fn heap_bytes(&self) -> usize {
         self.len()
     }
+
+    fn order(&self, other: &Self) -> Ordering {
+        self.cmp(other)
+    }
 }
 
 impl Durable for Timestamp {
@@ -192,6 +241,10 @@ impl Durable for Timestamp {
 
     fn read(reader: &mut Reader<'_>) -> Result<Self, Error> {
         reader.i64().map(Timestamp::from_millis)
+    }
+
+    fn order(&self, other: &Self) -> Ordering {
+        self.cmp(other)
     }
 }
 
@@ -210,6 +263,13 @@ impl<T: Durable> Durable for Option<T> {
     fn heap_bytes(&self) -> usize {
         self.as_ref().map_or(0, T::heap_bytes)
     }
+
+    fn order(&self, other: &Self) -> Ordering {
+        match (self, other) {
+            (Some(own), Some(other)) => own.order(other),
+            _ => self.is_some().cmp(&other.is_some()),
+        }
+    }
 }
 
 macro_rules! durable_tuple {
@@ -225,6 +285,10 @@ macro_rules! durable_tuple {
 
             fn heap_bytes(&self) -> usize {
                 0 $(+ self.$index.heap_bytes())+
+            }
+
+            fn order(&self, other: &Self) -> Ordering {
+                Ordering::Equal $(.then_with(|| self.$index.order(&other.$index)))+
             }
         }
     };

@@ -115,9 +115,10 @@ pub use window::Window;
 /// What a user of pipelines needs, to be imported whole.
 pub mod prelude {
     pub use crate::aggregate::{
-        Aggregate, Overflow, count, distinct, distinct_value, filtered, first, frequencies,
-        frequencies_value, frequency, frequency_value, group_by, group_by_value, if_present, last,
-        max, mean, min, quantile, quantiles, stddev, sum, top_k, top_k_value, variance,
+        Aggregate, Overflow, bool_and, bool_or, count, distinct, distinct_value, filtered, first,
+        frequencies, frequencies_value, frequency, frequency_value, group_by, group_by_value,
+        histogram, if_present, last, log_histogram, max, max_by, mean, min, min_by, quantile,
+        quantiles, stddev, sum, top_k, top_k_by_weight, top_k_value, variance,
     };
     pub use crate::engine::{Control, Emission, Outcome, Stats};
     pub use crate::error::{Error, ErrorKind};

@@ -165,14 +165,26 @@ impl<V: Number> MaybeRanked for Option<V> {
     }
 }
 
-type RankedOf<V> = <V as MaybeRanked>::Ranked;
-type KeptOf<V> = <RankedOf<V> as Ranked>::Kept;
+pub(super) type RankedOf<V> = <V as MaybeRanked>::Ranked;
+pub(super) type KeptOf<V> = <RankedOf<V> as Ranked>::Kept;
 
 #[inline]
 fn keep<V: Ranked>(kept: &mut Option<V::Kept>, value: V, wanted: Ordering) {
     match kept {
         Some(best) if value.rank(best) != wanted => {}
         _ => *kept = Some(value.keep()),
+    }
+}
+
+/// Checks that the value has an order or is missing.
+///
+/// # Errors
+/// [`ErrorKind::InvalidRecord`] with the name of the aggregate.
+#[inline]
+pub(super) fn check_ranked<V: MaybeRanked>(value: V, aggregate: &str) -> Result<(), Error> {
+    match value.ranked().map(Ranked::keep) {
+        Some(value) if RankedOf::<V>::is_nan(&value) => Err(nan(aggregate)),
+        _ => Ok(()),
     }
 }
 
@@ -197,10 +209,7 @@ macro_rules! extremum {
                 _accumulator: Option<&Option<KeptOf<N::Value>>>,
                 record: &R,
             ) -> Result<(), Error> {
-                match self.number.value(record).ranked().map(Ranked::keep) {
-                    Some(value) if RankedOf::<N::Value>::is_nan(&value) => Err(nan($name)),
-                    _ => Ok(()),
-                }
+                check_ranked(self.number.value(record), $name)
             }
 
             #[inline]

@@ -8,6 +8,7 @@
 //! A keyed aggregation is an aggregate ([`group_by`]), and so is a tuple of aggregates, so that
 //! `(count(), sum(bytes), group_by(country, top_k(10, url)))` can be composed freely.
 
+mod bools;
 mod count;
 mod distinct;
 mod empty;
@@ -20,8 +21,11 @@ mod frequency;
 mod group_by;
 mod groups;
 mod hints;
+mod histogram;
 mod invertible;
 mod keys;
+mod log_histogram;
+mod max_by;
 mod mean;
 mod number;
 mod persistence;
@@ -29,10 +33,12 @@ mod quantile;
 mod reductions;
 mod sum;
 mod top_k;
+mod top_k_by_weight;
 mod tuples;
 mod variance;
 mod wide;
 
+pub use bools::{BoolAnd, BoolOr, bool_and, bool_or};
 pub use count::{Count, count};
 pub use distinct::{
     DISTINCT_EXACT_MAX, DISTINCT_PRECISION, Distinct, DistinctAccumulator, distinct, distinct_value,
@@ -47,8 +53,11 @@ pub use frequency::{
 };
 pub use group_by::{GroupBy, GroupByAccumulator, Overflow, group_by, group_by_value};
 pub use groups::{Groups, Other};
+pub use histogram::{BucketCounts, Histogram, histogram};
 pub use invertible::Invertible;
 pub use keys::Keys;
+pub use log_histogram::{LogBuckets, log_histogram};
+pub use max_by::{MaxBy, MinBy, max_by, min_by};
 pub use mean::{Mean, MeanAccumulator, mean};
 pub use number::{IntegerSum, MaybeNumber, Moments, Number, Total, Wide};
 pub use persistence::Persistence;
@@ -56,6 +65,7 @@ pub use quantile::{DEFAULT_ACCURACY, Quantile, Quantiles, quantile, quantiles};
 pub use reductions::{Reduced, Reductions};
 pub use sum::{Sum, sum};
 pub use top_k::{COUNTERS_MAX, DEFAULT_COUNTERS, TopK, top_k, top_k_value};
+pub use top_k_by_weight::{TopKByWeight, top_k_by_weight};
 pub use variance::{FloatMoments, IntegerMoments, Stddev, Variance, stddev, variance};
 
 #[cfg(feature = "spec")]

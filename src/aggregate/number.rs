@@ -202,6 +202,9 @@ pub trait Wide: sealed::Sealed + Copy + Debug + PartialEq + Send + Sync + 'stati
 
     /// The exact running count, sum and sum of squares.
     type Moments: Moments<Self>;
+
+    /// Returns the number as a weight: `None` unless it is a whole number from 0 to 2^64 - 1.
+    fn to_weight(self) -> Option<u64>;
 }
 
 impl sealed::Sealed for i128 {}

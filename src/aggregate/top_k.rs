@@ -24,7 +24,7 @@ use crate::time::Timestamp;
 #[derive(Clone, Copy)]
 pub struct TopK<E> {
     k: usize,
-    key: E,
+    pub(super) key: E,
     counters: usize,
     seed: Seed,
 }

@@ -25,6 +25,27 @@ const BUCKETS_MAX_LEAST: usize = DOUBLINGS_FULL << 7;
 /// Integers up to this one are exact in a double, and all larger doubles are integers.
 const INTEGERS_ALL: f64 = 4_503_599_627_370_496.0;
 
+/// A bucket of a [`LogHistogram`], with at least one number.
+///
+/// # Example
+/// ```
+/// use streamgauge::sketch::{Bucket, LogHistogram};
+/// let mut numbers = LogHistogram::with_accuracy(0.01)?;
+/// numbers.add(5.0, 2)?;
+/// assert_eq!(numbers.buckets(), [Bucket { lower: 5.0, upper: 5.0, count: 2 }]);
+/// # Ok::<(), streamgauge::Error>(())
+/// ```
+#[derive(Clone, Copy, PartialEq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Bucket {
+    /// No number in the bucket is below this.
+    pub lower: f64,
+    /// No number in the bucket is above this.
+    pub upper: f64,
+    /// The number of numbers.
+    pub count: u64,
+}
+
 /// Quantiles of numbers, each with a bounded relative error. The bytes depend on the spread of the
 /// numbers.
 ///
@@ -313,6 +334,38 @@ impl LogHistogram {
         }
         // Only possible if the count is saturated.
         Estimate::exact(self.max)
+    }
+
+    /// Returns the buckets that have numbers, in ascending order. O(buckets).
+    ///
+    /// A number is in the only bucket with `lower <= number <= upper`. The first begins with the
+    /// minimum, and the last ends with the maximum. If all numbers are integers, so are the bounds.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::sketch::LogHistogram;
+    /// let mut numbers = LogHistogram::with_accuracy(0.2)?;
+    /// [-7.0, 0.0, 0.0, 3.0].into_iter().try_for_each(|number| numbers.add(number, 1))?;
+    /// let buckets = numbers.buckets();
+    /// assert_eq!(buckets.iter().map(|bucket| bucket.count).collect::<Vec<_>>(), [1, 2, 1]);
+    /// assert_eq!((buckets[0].lower, buckets[2].upper), (-7.0, 3.0));
+    /// # Ok::<(), streamgauge::Error>(())
+    /// ```
+    pub fn buckets(&self) -> Vec<Bucket> {
+        let of =
+            |count, Estimate { lower, upper, .. }: Estimate<f64>| Bucket { lower, upper, count };
+        let negative = self.negative.iter().flat_map(|side| {
+            side.ascending().rev().map(|Entry { bucket, count }| {
+                let (low, high) = self.edges(side, bucket);
+                of(count, self.tightened(-high, -low))
+            })
+        });
+        let zeros = (self.zeros > 0).then(|| of(self.zeros, Estimate::exact(0.0)));
+        let positive = self.positive.ascending().map(|Entry { bucket, count }| {
+            let (low, high) = self.edges(&self.positive, bucket);
+            of(count, self.tightened(low, high))
+        });
+        negative.chain(zeros).chain(positive).collect()
     }
 
     /// Returns the smallest and the largest magnitude of a bucket.

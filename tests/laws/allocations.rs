@@ -87,6 +87,16 @@ fn known_keys_are_updated_without_allocating() {
         ),
     );
     allocates(
+        "histograms and weights",
+        (
+            histogram(|hit: &Hit| hit.latency, [1.0, 10.0]),
+            log_histogram(|hit: &Hit| hit.latency),
+            top_k_by_weight(10, |hit: &Hit| hit.url.as_str(), |hit: &Hit| hit.bytes),
+            bool_or(|hit: &Hit| hit.status >= 500),
+            max_by(|hit: &Hit| hit.bytes, |hit: &Hit| hit.latency),
+        ),
+    );
+    allocates(
         "extrema",
         (min(|hit: &Hit| hit.latency), max(|hit: &Hit| hit.load), last(|hit: &Hit| hit.bytes)),
     );

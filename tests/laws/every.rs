@@ -114,6 +114,11 @@ proptest! {
     }
 
     #[test]
+    fn s25_ranks_buckets_and_weights_keep_the_laws(hits in hits(), at: [Index; 2]) {
+        ranks_buckets_and_weights((&hits, &at));
+    }
+
+    #[test]
     fn s25_groups_keep_the_laws(hits in hits(), at: [Index; 2]) {
         let case = (&hits[..], &at);
         let totals = || (count(), sum(|hit: &Hit| hit.bytes), mean(|hit: &Hit| hit.latency));
@@ -218,4 +223,19 @@ proptest! {
         obeys("twelve", &twelve, Order::Irrelevant, (&hits, &at));
         obeys("one", &(count(),), Order::Irrelevant, (&hits, &at));
     }
+}
+
+fn ranks_buckets_and_weights(case: (&[Hit], &[Index; 2])) {
+    let any = Order::Irrelevant;
+    let url = |hit: &Hit| hit.url.clone();
+    obeys("max_by", &max_by(url, |hit: &Hit| hit.status / 100), any, case);
+    let loaded = |hit: &Hit| (hit.status > 200).then_some(hit.load);
+    obeys("min_by", &min_by(|hit: &Hit| hit.latency, loaded), any, case);
+    let large = |hit: &Hit| (hit.status > 150).then_some(hit.bytes > 900);
+    obeys("bool_and", &bool_and(|hit: &Hit| hit.status < 500), any, case);
+    obeys("bool_or", &bool_or(large), any, case);
+    obeys("histogram", &histogram(|hit: &Hit| hit.change, [-500, 0, 500]), any, case);
+    obeys("log_histogram", &log_histogram(|hit: &Hit| hit.latency), any, case);
+    let top = top_k_by_weight(3, |hit: &Hit| hit.url.as_str(), |hit: &Hit| hit.status);
+    obeys("top_k_by_weight", &top, any, case);
 }

@@ -6,6 +6,7 @@ mod answers;
 mod every;
 mod limits;
 mod missing;
+mod oracles;
 mod parts;
 mod yours;
 

@@ -44,6 +44,14 @@ impl Sealed for Number {}
 impl Wide for Number {
     type Sum = MixedSum;
     type Moments = MixedMoments;
+
+    fn to_weight(self) -> Option<u64> {
+        match self {
+            Number::Int(integer) => u64::try_from(integer).ok(),
+            // A whole number is an integer.
+            Number::Float(_) => None,
+        }
+    }
 }
 
 /// The exact sum of numbers of both kinds.
