@@ -26,7 +26,7 @@ fn check(bytes: &[u8]) {
         formats.extend(Format::Auto.with_regex(text).map(|format| (format, &["a"][..])));
     }
     for (format, fields) in formats {
-        if matches!(&format, Format::LogFormat(_) | Format::Pattern(_) | Format::Regex(_)) {
+        if matches!(&format, Format::Server(_) | Format::Pattern(_) | Format::Regex(_)) {
             assert_eq!(format.to_string().parse::<Format>().ok(), Some(format.clone()));
         }
         let input = Input::from_reader("in", std::io::Cursor::new(lines.to_vec()));

@@ -164,7 +164,7 @@ impl Decoder {
             Format::Logfmt => LogfmtDecoder::new(fields)?.into(),
             Format::Alb => aws_logs::alb(fields)?.into(),
             Format::S3 => aws_logs::s3(fields)?.into(),
-            Format::LogFormat(text) => log_format::decoder(text, fields)?.into(),
+            Format::Server(text) => log_format::decoder(text, fields)?.into(),
             Format::Pattern(text) => PatternDecoder::of_names(text, fields)?.into(),
             Format::Regex(text) => RegexDecoder::new(text, fields)?.into(),
             Format::Auto

@@ -46,7 +46,7 @@ pub enum Format {
     Vpc,
     /// The log that nginx or Apache writes by this format string: see
     /// [`Format::with_log_format`].
-    LogFormat(Arc<str>),
+    Server(Arc<str>),
     /// Lines in which fields stand between text: see [`Format::with_pattern`].
     Pattern(Arc<str>),
     /// Lines that a regular expression takes apart: see [`Format::with_regex`].
@@ -203,7 +203,7 @@ impl Format {
             Format::Alb => "alb",
             Format::S3 => "s3",
             Format::Vpc => "vpc",
-            Format::LogFormat(_) => "log_format",
+            Format::Server(_) => "log_format",
             Format::Pattern(_) => "pattern",
             Format::Regex(_) => "regex",
         }
@@ -261,7 +261,7 @@ impl Format {
     pub fn with_log_format(self, string: &str) -> Result<Format, Error> {
         self.is_free("log_format")?;
         log_format::parse(string)?;
-        Ok(Format::LogFormat(string.into()))
+        Ok(Format::Server(string.into()))
     }
 
     /// Returns the format of lines in which fields stand between text: `<name>` is a field, `<_>`
@@ -314,7 +314,7 @@ impl Format {
     /// Returns the key and the text of a format that has them.
     fn text(&self) -> Option<(&'static str, &str)> {
         match self {
-            Format::LogFormat(text) | Format::Pattern(text) | Format::Regex(text) => {
+            Format::Server(text) | Format::Pattern(text) | Format::Regex(text) => {
                 Some((self.name(), text))
             }
             _ => None,
@@ -384,7 +384,7 @@ mod tests {
             Format::Separated(b';'),
             Format::Separated(b')'),
             Format::Dialect(CsvDialect { header: false, ..CsvDialect::default() }),
-            Format::LogFormat("$status (x)".into()),
+            Format::Server("$status (x)".into()),
             Format::Pattern("<a>) <b>".into()),
             Format::Regex("(?<a>.)".into()),
         ];
