@@ -28,7 +28,7 @@ impl RowSink for Recorder {
 
     fn row(&mut self, _: usize, row: &mut Row) -> Result<Option<Refusal>, Error> {
         let text = |slot| match row.value(slot) {
-            Value::Missing | Value::Bool(_) => String::new(),
+            Value::Missing | Value::Bool(_) | Value::Integer(_) | Value::Float(_) => String::new(),
             Value::Number(text) | Value::Text(text) | Value::Untyped(text) | Value::Json(text) => text.to_owned(),
         };
         self.events.push(Event::Row((0..row.slots()).map(text).collect()));

@@ -472,7 +472,7 @@ mod tests {
             ("{}", Format::JsonLines),
             ("\u{feff}\r\n  {\"a\":1}\n", Format::JsonLines),
             ("{\"a\":1,\"b\":2}\n{\"a\":1,\"b\":2}\n", Format::JsonLines),
-            ("[{\"a\":1},\n{\"a\":2}]\n", Format::Lines),
+            ("[{\"a\":1},\n{\"a\":2}]\n", Format::JsonLines),
             (clf, Format::Clf),
             ("10.0.0.1, 10.0.0.2 - - not a log\n", Format::Lines),
             ("a,b", Format::Lines),
