@@ -113,7 +113,8 @@ impl<W: ShardWork, S: Store> StatefulProcessor<W, S> {
         &self.work
     }
 
-    /// Returns the work.
+    /// Returns the work, for a source of several shards.
+    #[cfg(feature = "kinesis")]
     pub(crate) fn work_mut(&mut self) -> &mut W {
         &mut self.work
     }
