@@ -64,6 +64,10 @@ impl Lowering<'_> {
             Node::Cast { of, .. } => self.any_text(*of),
             Node::Call { name, args, .. } => match &**name {
                 "coalesce" => Ok(Text::Coalesce(self.each(args, Self::text)?)),
+                // Fields are compared as what they are before their text is taken.
+                "greatest" | "least" if self.kind(id)? == Kind::Field => {
+                    Ok(Text::Any(Box::new(self.any(id)?)))
+                }
                 "greatest" => Ok(Text::Extreme(Extreme::Greatest, self.each(args, Self::text)?)),
                 "least" => Ok(Text::Extreme(Extreme::Least, self.each(args, Self::text)?)),
                 "nullif" => Ok(Text::Case(self.choice(id, Self::text, || Text::Null)?)),

@@ -21,6 +21,7 @@ impl Text {
             Text::Null => Ok(None),
             Text::Const(text) => Ok(Some(Cow::Borrowed(text))),
             Text::Field(slot) => Ok(text_of(row.value(*slot))),
+            Text::Any(any) => Ok(text_of(any.value(row)?)),
             Text::OfNum(of) => Ok(of.eval(row)?.map(|number| number_text(number).into())),
             Text::OfTruth(of) => {
                 Ok(of.eval(row)?.map(|truth| if truth { "true" } else { "false" }.into()))

@@ -116,6 +116,8 @@ pub(super) enum Text {
     Null,
     Const(Box<str>),
     Field(usize),
+    /// The text of a field that a choice among fields gives.
+    Any(Box<Any>),
     OfNum(Box<Num>),
     OfTruth(Box<Truth>),
     OfInstant(Box<Instant>),
