@@ -134,14 +134,6 @@ fn keep<N: Ranked, V: Durable>(
 
 macro_rules! best {
     ($aggregate:ident, $name:literal, $wanted:expr) => {
-        impl<V, N> $aggregate<V, N> {
-            #[cfg(feature = "spec")]
-            #[expect(dead_code, reason = "the language does not name it yet")]
-            pub(crate) fn new(value: V, by: N) -> Self {
-                $aggregate { value, by }
-            }
-        }
-
         impl<R: ?Sized, V, N> Aggregate<R> for $aggregate<V, N>
         where
             V: ValueOf<R, Value: Durable + Clone + Send + Sync + 'static>,
