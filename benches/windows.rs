@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::hint::black_box;
 use streamgauge::engine::{Engine, EngineOptions};
 use streamgauge::prelude::*;
-use streamgauge::window::IntoWindows;
+use streamgauge::window::{IntoWindows, Session};
 
 struct Hit {
     ts: i64,
@@ -312,7 +312,70 @@ fn scale(criterion: &mut Criterion, hits: &[Hit]) {
     group.finish();
 }
 
+/// Four records of each of 100,000 users in the first 20 seconds of each of 10 minutes, in the order
+/// of time: 1 M sessions, and as many pairs of a minute and a user.
+fn visits() -> Vec<Click> {
+    let mut state = 7u64;
+    let mut visits: Vec<Click> = (0..4_000_000u32)
+        .map(|index| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            let (minute, user) = (index / 400_000, index % 100_000);
+            let ts = i64::from(minute) * 60_000 + (state >> 33) as i64 % 20_000;
+            Click { ts, country: user, bytes: 1 }
+        })
+        .collect();
+    visits.sort_by_key(|visit| visit.ts);
+    visits
+}
+
+/// Returns the number of rows and of records.
+fn by_user(visits: &[Click], windows: impl IntoWindows) -> (u64, u64) {
+    let mut pipeline = Pipeline::builder()
+        .event_time(|visit: &Click| Timestamp::from_millis(visit.ts))
+        .window(windows)
+        .aggregate(group_by(|visit: &Click| &visit.country, count()))
+        .build()
+        .expect("valid");
+    let (mut rows, mut records) = (0, 0);
+    for batch in visits.chunks(1000) {
+        pipeline.push_batch(batch).expect("no limit is near");
+        for emission in pipeline.drain() {
+            let groups = emission.expect("no limit is near").value.rows;
+            rows += groups.len() as u64;
+            records += groups.iter().map(|(_, count)| count).sum::<u64>();
+        }
+    }
+    pipeline.finish();
+    for emission in pipeline.drain() {
+        let groups = emission.expect("no limit is near").value.rows;
+        rows += groups.len() as u64;
+        records += groups.iter().map(|(_, count)| count).sum::<u64>();
+    }
+    (rows, records)
+}
+
+fn sessions(criterion: &mut Criterion) {
+    let visits = visits();
+    let mut group = criterion.benchmark_group("windows/1 M of 100,000 groups");
+    group.throughput(Throughput::Elements(visits.len() as u64)).sample_size(10);
+    let all = (1_000_000, 4_000_000);
+    group.bench_function("tumbling", |b| {
+        b.iter(|| {
+            let windows = Tumbling::new(minutes(1)).expect("valid");
+            assert_eq!(by_user(black_box(&visits), windows), all);
+        });
+    });
+    group.bench_function("sessions", |b| {
+        b.iter(|| {
+            let windows = Session::new(seconds(30)).expect("valid");
+            assert_eq!(by_user(black_box(&visits), windows), all);
+        });
+    });
+    group.finish();
+}
+
 pub(crate) fn benches(criterion: &mut Criterion) {
+    sessions(criterion);
     let hits = hits();
     let mut group = criterion.benchmark_group("windows/push");
     group.throughput(Throughput::Elements(RECORDS as u64)).sample_size(10);

@@ -6,7 +6,7 @@ pub use control::MergerControl;
 
 use crate::aggregate::Aggregate;
 use crate::codec::{Reader, Writer};
-use crate::engine::Engine;
+use crate::engine::{Control, Engine};
 use crate::error::{Error, ErrorKind};
 use crate::snapshot::{Envelope, EnvelopeWriter, Kind, Partial, Tag};
 use crate::time::{Timestamp, whole_millis};
@@ -193,6 +193,8 @@ pub struct Merger<R: ?Sized, A: Aggregate<R>> {
     bytes: usize,
     finished: bool,
     late: u64,
+    /// The number of sources, once windows of groups have been merged.
+    merged_sources: usize,
 }
 
 #[derive(Clone, Debug)]
@@ -258,6 +260,7 @@ impl<R: ?Sized, A: Aggregate<R>> Merger<R, A> {
             bytes: 0,
             finished: false,
             late: 0,
+            merged_sources: 0,
         })
     }
 
@@ -351,6 +354,9 @@ impl<R: ?Sized, A: Aggregate<R>> Merger<R, A> {
     /// # Ok::<(), Error>(())
     /// ```
     pub fn next_merged(&mut self) -> Result<Option<Merged<A::Output>>, Error> {
+        if self.engine.is_per_group() {
+            return self.next_of_groups();
+        }
         let due = self.windows.iter().find(|(_, state)| state.changed && self.is_due_now(state));
         let Some((&order, state)) = due else { return Ok(None) };
         let merged = self.merge(state);
@@ -362,6 +368,34 @@ impl<R: ?Sized, A: Aggregate<R>> Merger<R, A> {
             self.drop_at = self.drop_at.min(state.kept_to(self.retention).saturating_add(1));
         }
         merged.map(Some)
+    }
+
+    /// Returns the next window of a group. Those of one group that overlap are joined, whatever
+    /// source they are from, so they are answered when all partials are there.
+    fn next_of_groups(&mut self) -> Result<Option<Merged<A::Output>>, Error> {
+        if !self.finished {
+            return Ok(None);
+        }
+        if self.windows.values().any(|state| state.changed) {
+            let mut sources = BTreeSet::new();
+            for state in self.windows.values_mut() {
+                for partial in state.partials.values().filter(|_| state.changed) {
+                    self.engine.adopt(partial)?;
+                }
+                (state.changed, state.given) = (false, Some((0, self.now)));
+                sources.extend(state.partials.keys());
+            }
+            self.merged_sources = sources.len();
+            self.engine.finish();
+        }
+        let sources = self.merged_sources;
+        Ok(self.engine.next_emission()?.map(|found| Merged {
+            window: found.window,
+            revision: found.revision,
+            sources,
+            complete: self.options.sources.is_some_and(|expected| sources >= expected),
+            value: found.value,
+        }))
     }
 
     fn merge(&self, state: &WindowState) -> Result<Merged<A::Output>, Error> {
@@ -536,6 +570,10 @@ impl<R: ?Sized, A: Aggregate<R>> MergerControl for Merger<R, A> {
     }
 
     fn is_due(&self) -> bool {
+        if self.engine.is_per_group() {
+            let changed = self.windows.values().any(|state| state.changed);
+            return self.finished && (changed || self.engine.is_due());
+        }
         self.windows.values().any(|state| state.changed && self.is_due_now(state))
     }
 

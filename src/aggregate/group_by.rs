@@ -1,10 +1,11 @@
 //! One aggregate per key: a keyed aggregation is an aggregate, too.
 
+mod per_group;
 mod persistence;
 
 use super::extract::{ByReference, ByValue, KeyOf};
 use super::groups::{Groups, Other};
-use super::{Aggregate, Hints, Invertible, Persistence};
+use super::{Aggregate, Hints, Invertible, PerGroup, Persistence};
 use crate::error::{Error, ErrorKind};
 use crate::hash::Map;
 use crate::key::{BorrowedKey, Key, LookupKey};
@@ -639,6 +640,10 @@ impl<R: ?Sized, E: KeyOf<R>, A: Aggregate<R>> Aggregate<R> for GroupBy<E, A> {
 
     fn inverse(&self) -> Option<&dyn Invertible<R, Self::Accumulator>> {
         self.inner.inverse().map(|_| self as _)
+    }
+
+    fn per_group(&self) -> Option<&dyn PerGroup<R, Self::Accumulator>> {
+        Some(self)
     }
 
     fn output(&self, accumulator: &Self::Accumulator) -> Self::Output {

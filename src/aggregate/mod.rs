@@ -28,6 +28,7 @@ mod log_histogram;
 mod max_by;
 mod mean;
 mod number;
+mod per_group;
 mod persistence;
 mod quantile;
 mod reductions;
@@ -60,6 +61,7 @@ pub use log_histogram::{LogBuckets, log_histogram};
 pub use max_by::{MaxBy, MinBy, max_by, min_by};
 pub use mean::{Mean, MeanAccumulator, mean};
 pub use number::{IntegerSum, MaybeNumber, Moments, Number, Total, Wide};
+pub use per_group::PerGroup;
 pub use persistence::Persistence;
 pub use quantile::{DEFAULT_ACCURACY, Quantile, Quantiles, quantile, quantiles};
 pub use reductions::{Reduced, Reductions};
@@ -252,6 +254,20 @@ pub trait Aggregate<R: ?Sized> {
     /// assert!(max(|number: &u64| *number).inverse().is_none()); // what was the second largest?
     /// ```
     fn inverse(&self) -> Option<&dyn Invertible<R, Self::Accumulator>> {
+        None
+    }
+
+    /// Returns what windows of each group need, if the aggregate is one of groups. Default: `None`,
+    /// all records are of one group.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::prelude::*;
+    /// let by_parity = group_by_value(|number: &u64| number % 2, count());
+    /// assert!(by_parity.per_group().is_some());
+    /// assert!(Aggregate::<u64>::per_group(&count()).is_none());
+    /// ```
+    fn per_group(&self) -> Option<&dyn PerGroup<R, Self::Accumulator>> {
         None
     }
 

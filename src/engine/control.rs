@@ -719,6 +719,7 @@ impl<R: ?Sized, A: Aggregate<R>> Control for Engine<R, A> {
     #[inline]
     fn is_due(&self) -> bool {
         !self.pending.is_empty()
+            || self.of_groups.as_ref().is_some_and(|windows| !windows.answers.is_empty())
             || self.firing.waits()
             || self.firing.is_due(self.watermarks.overall())
     }
@@ -732,7 +733,8 @@ impl<R: ?Sized, A: Aggregate<R>> Control for Engine<R, A> {
     }
 
     fn stats(&self) -> Stats {
-        Stats { open_panes: self.panes.len() as u64, ..self.stats }
+        let of_groups = self.of_groups.as_ref().map_or(0, |windows| windows.len());
+        Stats { open_panes: (self.panes.len() + of_groups) as u64, ..self.stats }
     }
 
     fn state_bytes(&self) -> usize {

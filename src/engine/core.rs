@@ -1,6 +1,7 @@
 //! The engine's state, and the path of a record.
 
 use super::firing::Firing;
+use super::group_windows::{GroupWindows, group_windows};
 use super::pending::Pending;
 use super::shards::Shards;
 use super::{Emission, EngineOptions, Outcome, RecentIds, Shard, Stats};
@@ -63,6 +64,8 @@ pub struct Engine<R: ?Sized, A: Aggregate<R>> {
     pub(super) stacks: Option<TwoStacks<A::Accumulator>>,
     /// Windows of ended shards that continue here.
     pub(super) inherited: Inherited<A::Accumulator>,
+    /// Instead of panes, where each group has windows of its own.
+    pub(super) of_groups: Option<Box<GroupWindows<A::Accumulator>>>,
     pub(super) watermarks: Watermarks,
     pub(super) firing: Firing,
     /// Answers that were computed but not fetched.
@@ -103,6 +106,7 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         aggregate.validate()?;
         let spans = options.spans()?;
         let schedule = options.windows.schedule().clone();
+        let of_groups = group_windows(&schedule, spans.lateness, options.emit_empty)?;
         let stacks = (!schedule.window_is_pane()).then(TwoStacks::new);
         let until_check = records_between_checks(0, options.limits.state_bytes_max);
         Ok(Engine {
@@ -115,6 +119,7 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
             panes: Panes::new(),
             stacks,
             inherited: Inherited::new(),
+            of_groups,
             watermarks: Watermarks::new(spans.out_of_orderness, spans.idle_after),
             firing: Firing::new(),
             pending: Pending::new(),
@@ -416,6 +421,9 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     /// # Ok::<(), Error>(())
     /// ```
     pub fn next_emission(&mut self) -> Result<Option<Emission<A::Output>>, Error> {
+        if self.of_groups.is_some() {
+            return self.next_group_emission();
+        }
         if let Some(fired) = self.pending.pop() {
             let value = answer(&self.aggregate, fired.content.as_ref());
             return Ok(Some(self.emission(fired.start, fired.revision, value)));
@@ -426,13 +434,15 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
 
     fn emission(&mut self, start: i64, revision: u32, value: A::Output) -> Emission<A::Output> {
         self.stats.emitted = self.stats.emitted.saturating_add(1);
-        Emission { window: self.schedule.window(start), revision, value }
+        Emission { window: self.schedule.window(start), revision, retracted: false, value }
     }
 
     /// Returns the approximate bytes of all accumulators, without those of pending answers.
     pub(super) fn accumulated_bytes(&self) -> usize {
         let merged = self.stacks.iter().flat_map(TwoStacks::accumulators);
+        let of_groups = self.of_groups.iter().flat_map(|windows| windows.accumulators());
         let accumulators = self.panes.accumulators().chain(merged).chain(self.inherited.values());
+        let accumulators = accumulators.chain(of_groups);
         accumulators.map(|accumulator| self.aggregate.state_bytes(accumulator)).sum()
     }
 
@@ -471,6 +481,9 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
 
     /// Adds a record to its pane, and opens the pane if necessary.
     fn place(&mut self, record: &R, time: Timestamp) -> Result<Outcome, Error> {
+        if self.of_groups.is_some() {
+            return self.place_in_group(record, time);
+        }
         let pane = match self.schedule.place(time.as_millis(), self.lateness) {
             Place::In(pane) => pane,
             Place::Between => return Ok(Outcome::BetweenWindows),
@@ -539,7 +552,7 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     /// Classifies an error of `check`: a record that cannot be aggregated is a dead letter, any
     /// other error is returned to the caller.
     #[cold]
-    fn refuse(&mut self, error: Error) -> Result<Outcome, Error> {
+    pub(super) fn refuse(&mut self, error: Error) -> Result<Outcome, Error> {
         match error.kind() {
             ErrorKind::InvalidRecord | ErrorKind::TimeOutOfRange if !self.strict => {
                 self.refusal = Some(error);
@@ -602,6 +615,6 @@ pub(super) fn answer_bytes<R: ?Sized, A: Aggregate<R>>(
     Ok(writer.into_bytes())
 }
 
-fn out_of_range(time: Timestamp) -> String {
+pub(super) fn out_of_range(time: Timestamp) -> String {
     format!("event time {time} is so far from the epoch that a window around it cannot be given")
 }

@@ -6,6 +6,7 @@
 
 use super::core::{Engine, Inherited};
 use super::firing::{Fired, Firing, read_revision, read_start};
+use super::group_windows::GroupWindows;
 use super::pending::Pending;
 use super::shards::Shards;
 use super::{Control, EngineOptions, RecentIds, Stats};
@@ -31,6 +32,7 @@ struct EngineState<T> {
     shards: Shards,
     recent_ids: Option<RecentIds>,
     inherited: Inherited<T>,
+    of_groups: Option<Box<GroupWindows<T>>>,
 }
 
 impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
@@ -139,6 +141,11 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         if self.schedule.is_zoned() {
             envelope.section(Tag::Cuts, |writer| self.encode_cuts(writer));
         }
+        if let Some(windows) = &self.of_groups {
+            envelope.section(Tag::OfGroups, |writer| {
+                self.encode_group_windows(windows, writer, encode)
+            })?;
+        }
         Ok(envelope.finish())
     }
 
@@ -228,12 +235,13 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
             shards,
             recent_ids,
             inherited,
+            of_groups,
         } = state;
         (self.panes, self.stacks, self.watermarks, self.firing) =
             (panes, stacks, watermarks, firing);
         (self.pending, self.stats, self.shards, self.recent_ids) =
             (pending, stats, shards, recent_ids);
-        self.inherited = inherited;
+        (self.inherited, self.of_groups) = (inherited, of_groups);
         (self.until_check, self.handing_out) = (0, false);
         Ok(())
     }
@@ -254,24 +262,7 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         if self.schedule.is_zoned() {
             self.check_cuts(envelope.section(bytes, Tag::Cuts)?)?;
         }
-        let mut reader = envelope.section(bytes, Tag::Firing)?;
-        let mut firing = Firing::decode(&mut reader, &self.schedule)?;
-        reader.finish()?;
-        if envelope.has(Tag::Early) {
-            let mut reader = envelope.section(bytes, Tag::Early)?;
-            firing.decode_early(&mut reader, &self.schedule)?;
-            reader.finish()?;
-        }
-        if envelope.has(Tag::Answering) {
-            let mut reader = envelope.section(bytes, Tag::Answering)?;
-            firing.decode_answering(&mut reader, &self.schedule)?;
-            reader.finish()?;
-        }
-        if envelope.has(Tag::Unfinished) {
-            let mut reader = envelope.section(bytes, Tag::Unfinished)?;
-            firing.decode_given(&mut reader, &self.schedule)?;
-            reader.finish()?;
-        }
+        let firing = self.decode_firing(bytes, envelope)?;
         let mut room = self.limits.state_bytes_max;
         let panes = self.decode_panes(envelope.section(bytes, Tag::Panes)?, &mut room)?;
         let pending = self.decode_pending(envelope.section(bytes, Tag::Pending)?, &mut room)?;
@@ -295,6 +286,11 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
                 self.decode_inherited(envelope.section(bytes, Tag::Inherited)?, &mut room)?;
             check_limit(inherited.len(), self.limits.panes_max, "inherited windows", "panes_max")?;
         }
+        let mut of_groups = None;
+        if self.of_groups.is_some() {
+            let reader = envelope.section(bytes, Tag::OfGroups)?;
+            of_groups = self.decode_group_windows(reader, &mut room)?;
+        }
         Ok(EngineState {
             panes,
             stacks,
@@ -305,7 +301,30 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
             shards,
             recent_ids,
             inherited,
+            of_groups,
         })
+    }
+
+    fn decode_firing(&self, bytes: &[u8], envelope: &Envelope) -> Result<Firing, Error> {
+        let mut reader = envelope.section(bytes, Tag::Firing)?;
+        let mut firing = Firing::decode(&mut reader, &self.schedule)?;
+        reader.finish()?;
+        if envelope.has(Tag::Early) {
+            let mut reader = envelope.section(bytes, Tag::Early)?;
+            firing.decode_early(&mut reader, &self.schedule)?;
+            reader.finish()?;
+        }
+        if envelope.has(Tag::Answering) {
+            let mut reader = envelope.section(bytes, Tag::Answering)?;
+            firing.decode_answering(&mut reader, &self.schedule)?;
+            reader.finish()?;
+        }
+        if envelope.has(Tag::Unfinished) {
+            let mut reader = envelope.section(bytes, Tag::Unfinished)?;
+            firing.decode_given(&mut reader, &self.schedule)?;
+            reader.finish()?;
+        }
+        Ok(firing)
     }
 
     /// Panes and revisions were dropped according to the lateness of the snapshot, so a longer

@@ -37,7 +37,12 @@ impl<R: ?Sized, A: Aggregate<R>> FinishedPart<R, A> {
         let value = self.answer(start)?;
         self.windows.start = self.schedule.next_window(start);
         self.close_panes();
-        Ok(Some(Emission { window: self.schedule.window(start), revision: 0, value }))
+        Ok(Some(Emission {
+            window: self.schedule.window(start),
+            revision: 0,
+            retracted: false,
+            value,
+        }))
     }
 
     fn answer(&mut self, start: i64) -> Result<A::Output, Error> {

@@ -23,6 +23,9 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     /// so that a record for one of them goes through [`fire_due_before`](Engine::fire_due_before).
     #[cold]
     fn look(&mut self) {
+        if self.of_groups.is_some() {
+            return self.close_group_windows();
+        }
         let answering = self.firing.answering.as_ref().map(|windows| windows.end);
         let rests = self.firing.again.is_empty()
             && answering.is_none()
@@ -240,6 +243,10 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
 
     /// Determines the windows that fire early: see [`Control::fire_early`].
     pub(super) fn fire_open_windows(&mut self) -> Result<(), Error> {
+        if self.of_groups.is_some() {
+            self.answer_open_group_windows();
+            return Ok(());
+        }
         // Complete windows come first.
         self.fire_due()?;
         let pane = self

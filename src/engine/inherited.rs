@@ -17,6 +17,11 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     pub(super) fn add_partial(&mut self, partial: &Partial) -> Result<(), Error> {
         partial.envelope().check(partial.bytes(), Kind::Partial, &self.identity())?;
         let mut reader = partial.envelope().section(partial.bytes(), Tag::Accumulator)?;
+        if let (Schedule::OfGroups(_), Some(window)) = (&self.schedule, partial.window()) {
+            let accumulator = self.aggregate.persistence()?.decode(&mut reader)?;
+            reader.finish()?;
+            return self.adopt_group_windows(window, &accumulator);
+        }
         let start = match (partial.window(), &self.schedule) {
             (None, Schedule::Global) => i64::MIN,
             (Some(window), Schedule::Periodic(_) | Schedule::Calendar(_))

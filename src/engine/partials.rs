@@ -11,6 +11,9 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     /// [`Control::next_partial`](super::Control::next_partial).
     /// [`Control::next_partial`](super::Control::next_partial).
     pub(super) fn fire_partial(&mut self, source: &str) -> Result<Option<Partial>, Error> {
+        if self.of_groups.is_some() {
+            return self.fire_group_partial(source);
+        }
         let (start, revision, bytes) = match self.pending.front() {
             Some(fired) => {
                 let bytes = answer_bytes(&self.aggregate, fired.content.as_ref())?;

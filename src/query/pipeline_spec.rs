@@ -110,6 +110,12 @@ PipelineSpec {
     every "every": String;
     /// The offset of all window starts from the multiples of `every`. Default: 0.
     offset "offset": String;
+    /// Sessions instead of `window`: each group has windows that end when none of its records comes
+    /// for this long, such as `30m`.
+    session "session": String;
+    /// Staggered windows instead of `window`: each group has windows of this size, which begin with
+    /// its first record that is in none, such as `1m`.
+    stagger "stagger": String;
     /// The time zone, such as `Europe/Berlin`, that windows of days and longer begin and end in, and
     /// that the times of windows are shown in. Default: UTC.
     timezone "timezone": String;
@@ -205,6 +211,20 @@ impl PipelineSpec {
             regex: self.regex.as_deref(),
         }
         .format()
+    }
+
+    /// Returns true if there are windows: `window`, `session` or `stagger` is given.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::query::PipelineSpec;
+    /// let has_windows = |toml| Ok(PipelineSpec::from_toml(toml, "hits.toml")?.has_windows());
+    /// assert!(has_windows("session = '30m'")?);
+    /// assert!(!has_windows("group = 'country'")?);
+    /// # Ok::<(), streamgauge::Error>(())
+    /// ```
+    pub fn has_windows(&self) -> bool {
+        self.window.is_some() || self.session.is_some() || self.stagger.is_some()
     }
 
     /// Returns the specification in TOML.
@@ -353,6 +373,8 @@ until = "2024-01-02"
 window = "5m"
 every = "10s"
 offset = "0s"
+session = "30m"
+stagger = "1m"
 timezone = "Europe/Berlin"
 max_delay = "5s"
 max_ahead = "2h"

@@ -96,7 +96,11 @@ impl CompileOptions {
         }
     }
 
-    fn duration(&self, key: &str, text: Option<&str>) -> Result<Option<Duration>, Error> {
+    pub(super) fn duration(
+        &self,
+        key: &str,
+        text: Option<&str>,
+    ) -> Result<Option<Duration>, Error> {
         text.map(|text| parse_duration(text).map_err(|error| error.at(self.written(key))))
             .transpose()
     }
@@ -211,7 +215,7 @@ impl PipelineSpec {
                      {missing}"
                 )));
             }
-            if self.window.is_some() && !options.arrival_times {
+            if self.has_windows() && !options.arrival_times {
                 let missing = options.missing("time", "FIELD");
                 let message = format!(
                     "a window needs an event time: name the field that holds it by {missing}; in an access log it is the field time; only the records of a \

@@ -15,8 +15,8 @@ pub struct Explanation {
     /// Size and slide of the windows, of calendar windows the longest and the shortest; `None`
     /// without windows.
     pub windows: Option<(Duration, Duration)>,
-    /// Calendar windows in words; `None` for others.
-    pub calendar: Option<String>,
+    /// Calendar windows and windows of each group in words; `None` for others.
+    pub words: Option<String>,
     /// Panes of a window. A record goes into one pane.
     pub panes_per_window: u64,
     /// Maximum windows of a record.
@@ -57,7 +57,7 @@ impl Explanation {
             |bytes: fn(&StateSpec) -> usize| plan.states.iter().map(bytes).sum::<usize>() + 64;
         Explanation {
             windows,
-            calendar: engine.windows.calendar_words(),
+            words: engine.windows.words(),
             panes_per_window: engine.windows.panes_per_window(),
             windows_per_record: engine.windows.windows_per_record(),
             groups_max: (group_fields > 0).then_some(engine.limits.groups_max),
@@ -199,6 +199,11 @@ const LAMBDA_STATE_BYTES: usize = 900_000 / 4 * 3;
 /// Returns the panes between the oldest window that has not fired and the newest record, plus the
 /// same number of merges of them.
 fn panes_held_max(engine: &EngineOptions) -> Option<u64> {
+    if let Some(length) = engine.windows.schedule().group_window_length() {
+        // Those of one group that can still get records, and the one of the latest record.
+        let held = u64::try_from(engine.out_of_orderness?.as_millis()).unwrap_or(u64::MAX);
+        return Some((held / length.unsigned_abs()).saturating_add(2));
+    }
     let Some((size, slide)) = engine.windows.size_and_slide() else { return Some(1) };
     let held =
         size.saturating_add(engine.out_of_orderness?).saturating_add(engine.allowed_lateness);
@@ -297,13 +302,16 @@ fn histogram_worth() -> String {
 
 impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let words = |size: Duration, slide: Duration| match &self.calendar {
+        let words = |size: Duration, slide: Duration| match &self.words {
             Some(words) => words.clone(),
             None if size == slide => format!("{size:?} each"),
             None => format!("{size:?} every {slide:?}"),
         };
         match self.windows {
-            None => writeln!(f, "windows: one over everything")?,
+            None => {
+                let words = self.words.as_deref().unwrap_or("one over everything");
+                writeln!(f, "windows: {words}")?
+            }
             Some((size, slide)) if self.panes_per_window == 1 && self.windows_per_record == 1 => {
                 writeln!(f, "windows: {}, one pane a window", words(size, slide))?
             }

@@ -45,8 +45,11 @@ impl Pending {
     }
 
     fn next(&mut self, form: &Arc<RowForm>) -> Option<RowEmission> {
-        let (group, values) = self.next_values(form.group.len())?;
-        let Emission { window, revision, .. } = self.emission;
+        let (group, mut values) = self.next_values(form.group.len())?;
+        let Emission { window, revision, retracted, .. } = self.emission;
+        if retracted {
+            values.clear();
+        }
         Some(RowEmission { window, revision, group, values, form: form.clone() })
     }
 
@@ -96,11 +99,11 @@ impl PendingRows {
             if let Some(row) = self.0.as_mut().and_then(|pending| pending.next(plan.form())) {
                 return Ok(Some(row));
             }
-            let Some(Emission { window, revision, value }) = fetch()? else {
+            let Some(Emission { window, revision, retracted, value }) = fetch()? else {
                 self.0 = None;
                 return Ok(None);
             };
-            let emission = Emission { window, revision, value: () };
+            let emission = Emission { window, revision, retracted, value: () };
             let rows = plan.rows(&emission, value);
             self.0 = Some(Pending::new(emission, rows));
         }

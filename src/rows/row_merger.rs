@@ -73,7 +73,12 @@ impl RowMerger {
         let row = pending.next(answers, || {
             Ok(merger.next_merged()?.map(|merged| {
                 *origin = (merged.sources, merged.complete);
-                Emission { window: merged.window, revision: merged.revision, value: merged.value }
+                Emission {
+                    window: merged.window,
+                    revision: merged.revision,
+                    retracted: false,
+                    value: merged.value,
+                }
             }))
         })?;
         let (sources, complete) = self.origin;

@@ -107,8 +107,9 @@ impl RowPipeline {
         let (names, computed) = values.ordered(&conditions.collect::<Vec<_>>(), &late);
         let (fields, shared) = (names.fields, names.shared);
         let moving_times = parts.engine.moving_times();
-        let preaggregation =
-            parts.engine.aggregate().preaggregates().then(|| parts.engine.preaggregation());
+        let preaggregation = (parts.engine.aggregate().preaggregates()
+            && !parts.engine.is_per_group())
+        .then(|| parts.engine.preaggregation());
         RowPipeline {
             preparer: Arc::new(RowPreparer {
                 fields,

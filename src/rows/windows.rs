@@ -4,7 +4,9 @@ use super::compile::CompileOptions;
 use crate::error::Error;
 use crate::query::pipeline_spec::PipelineSpec;
 use crate::time::{days, parse_duration};
-use crate::window::{Calendar, Global, Period, Sliding, TimeZone, Tumbling, Windows};
+use crate::window::{
+    Calendar, Global, Period, Session, Sliding, Stagger, TimeZone, Tumbling, Windows,
+};
 use std::time::Duration;
 
 /// The length of a window or a slide.
@@ -79,6 +81,9 @@ impl PipelineSpec {
             read.map_err(|error| error.at(options.written(key)))
         };
         let every = length("every", self.every.as_deref())?;
+        if let Some(windows) = self.group_windows(options)? {
+            return Ok(windows);
+        }
         let Some(size) = length("window", self.window.as_deref())? else {
             return self.no_windows(options);
         };
@@ -89,6 +94,37 @@ impl PipelineSpec {
             None => options.written("window"),
         };
         of_lengths((size, every), shift, zone).map_err(|error| error.at(place))
+    }
+
+    /// Returns sessions or staggered windows, if they are asked for.
+    fn group_windows(&self, options: &CompileOptions) -> Result<Option<Windows>, Error> {
+        let keys = [
+            ("session", self.session.is_some()),
+            ("stagger", self.stagger.is_some()),
+            ("window", self.window.is_some()),
+            ("every", self.every.is_some()),
+            ("offset", self.offset.is_some()),
+        ];
+        let given: Vec<String> =
+            keys.iter().filter(|(_, given)| *given).map(|(key, _)| options.written(key)).collect();
+        let (Some((key, _)), [_, rest @ ..]) =
+            (keys.iter().take(2).find(|(_, given)| *given), given.as_slice())
+        else {
+            return Ok(None);
+        };
+        if let Some(other) = rest.first() {
+            let key = options.written(key);
+            return Err(Error::invalid(format!(
+                "{key} and {other} do not go together: give one of them"
+            )));
+        }
+        let length = |key, text: &Option<String>| options.duration(key, text.as_deref());
+        let at = |error: Error| error.at(options.written(key));
+        if let Some(gap) = length("session", &self.session)? {
+            return Session::new(gap).map(|session| Some(session.into())).map_err(at);
+        }
+        let Some(size) = length("stagger", &self.stagger)? else { return Ok(None) };
+        Stagger::new(size).map(|stagger| Some(stagger.into())).map_err(at)
     }
 
     /// Returns the one window over everything, unless something is said of windows.

@@ -108,10 +108,11 @@ pub(crate) enum Tag {
     Given = 18,
     Unfinished = 19,
     Cuts = 20,
+    OfGroups = 21,
 }
 
 /// The names of the sections, by tag.
-const NAMES: [&str; 21] = [
+const NAMES: [&str; 22] = [
     "",
     "description",
     "clock",
@@ -133,10 +134,11 @@ const NAMES: [&str; 21] = [
     "given",
     "unfinished",
     "cuts",
+    "windows of groups",
 ];
 
 /// The highest tag of this version.
-const TAG_MAX: u8 = Tag::Cuts as u8;
+const TAG_MAX: u8 = Tag::OfGroups as u8;
 
 impl Tag {
     /// Returns the name of a tag that was read from an envelope.

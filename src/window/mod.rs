@@ -4,7 +4,7 @@
 //! A window is half-open, `[start, end)`, and aligned to the Unix epoch plus an offset, never to
 //! the first record. [`Tumbling`] windows follow each other, [`Sliding`] windows overlap (or leave
 //! gaps), [`Calendar`] windows are days, weeks or months of a time zone, and [`Global`] is one window
-//! over everything.
+//! over everything. [`Session`] and [`Stagger`] windows begin with records: each group has its own.
 //!
 //! ```
 //! use streamgauge::prelude::*;
@@ -16,11 +16,13 @@
 mod calendar;
 mod calendar_grid;
 mod grid;
+mod group_windows;
 mod into_windows;
 mod pane_map;
 mod panes;
 mod running;
 mod schedule;
+mod session;
 mod sliding;
 mod tumbling;
 mod two_stacks;
@@ -31,10 +33,12 @@ mod zone;
 
 pub use calendar::{Calendar, Period};
 pub(crate) use grid::{Pane, Place};
+pub(crate) use group_windows::GroupWindows;
 pub use into_windows::IntoWindows;
 pub(crate) use panes::Panes;
 pub(crate) use schedule::Schedule;
 pub use schedule::{Global, Windows};
+pub use session::{Session, Stagger};
 pub use sliding::Sliding;
 pub use tumbling::Tumbling;
 pub(crate) use two_stacks::{Boundary, TwoStacks, WindowMerge};

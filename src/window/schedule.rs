@@ -4,6 +4,7 @@
 use super::Window;
 use super::calendar_grid::{CalendarGrid, Unit};
 use super::grid::{Grid, Pane, Place};
+use super::group_windows::GroupWindows;
 use crate::time::{Timestamp, days, floor_to_period, hours};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -63,10 +64,15 @@ impl Windows {
         Windows(Schedule::Calendar(Arc::new(grid)))
     }
 
-    /// Returns size, slide and offset in what they are counted in; `None` for [`Global`].
+    pub(super) fn of_groups(windows: GroupWindows) -> Self {
+        Windows(Schedule::OfGroups(windows))
+    }
+
+    /// Returns size, slide and offset in what they are counted in; `None` if there is no
+    /// grid.
     fn grid(&self) -> Option<Grid> {
         match &self.0 {
-            Schedule::Global => None,
+            Schedule::Global | Schedule::OfGroups(_) => None,
             Schedule::Periodic(grid) => Some(*grid),
             Schedule::Calendar(calendar) => Some(calendar.grid()),
         }
@@ -83,6 +89,21 @@ impl Windows {
     /// ```
     pub fn is_global(&self) -> bool {
         self.0 == Schedule::Global
+    }
+
+    /// Returns true if each group has windows of its own, as with [`Session`](super::Session) and
+    /// [`Stagger`](super::Stagger).
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::prelude::*;
+    /// use streamgauge::window::Session;
+    /// assert!(Windows::from(Session::new(minutes(30))?).is_per_group());
+    /// assert!(!Windows::from(Tumbling::new(minutes(30))?).is_per_group());
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn is_per_group(&self) -> bool {
+        matches!(self.0, Schedule::OfGroups(_))
     }
 
     /// Returns the number of panes of a window: 1 for tumbling windows.
@@ -117,7 +138,8 @@ impl Windows {
         self.grid().map_or(1, |grid| (grid.size as u64).div_ceil(grid.slide as u64))
     }
 
-    /// Returns the size of a window and the slide; `None` for [`Global`]. Of calendar windows it is
+    /// Returns the size of a window and the slide; `None` for [`Global`] and for windows of each
+    /// group. Of calendar windows it is
     /// the longest size and the shortest slide: a month has up to 31 days, and at least 28.
     ///
     /// # Example
@@ -144,11 +166,12 @@ impl Windows {
         self.grid().map(|grid| (times(longest, grid.size), times(shortest, grid.slide)))
     }
 
-    /// Returns a description for people of calendar windows; `None` for others.
+    /// Returns a description for people; `None` for windows of a fixed size and slide.
     #[cfg(feature = "spec")]
-    pub(crate) fn calendar_words(&self) -> Option<String> {
+    pub(crate) fn words(&self) -> Option<String> {
         match &self.0 {
             Schedule::Calendar(calendar) => Some(calendar.words()),
+            Schedule::OfGroups(windows) => Some(windows.words()),
             _ => None,
         }
     }
@@ -165,6 +188,8 @@ pub(crate) enum Schedule {
     Global,
     Periodic(Grid),
     Calendar(Arc<CalendarGrid>),
+    /// Each group has its own, which are kept elsewhere than in panes: here is only what they are.
+    OfGroups(GroupWindows),
 }
 
 impl Schedule {
@@ -176,6 +201,8 @@ impl Schedule {
             Schedule::Global => Place::In(Pane { start: i64::MIN, end: i64::MAX }),
             Schedule::Periodic(grid) => grid.place(time, lateness),
             Schedule::Calendar(calendar) => calendar.place(time),
+            // No pane is ever opened.
+            Schedule::OfGroups(_) => Place::Between,
         }
     }
 
@@ -188,13 +215,16 @@ impl Schedule {
                 i64::MIN + reach..=(i64::MAX - reach).saturating_sub(lateness)
             }
             Schedule::Calendar(calendar) => calendar.range(),
+            Schedule::OfGroups(windows) => {
+                i64::MIN + 1..=i64::MAX - 1 - windows.length() - lateness
+            }
         }
     }
 
     /// Returns true if a window is a single pane, so that nothing has to be merged.
     pub(crate) fn window_is_pane(&self) -> bool {
         match self {
-            Schedule::Global => true,
+            Schedule::Global | Schedule::OfGroups(_) => true,
             Schedule::Periodic(grid) => grid.size <= grid.slide,
             Schedule::Calendar(calendar) => calendar.grid().size <= calendar.grid().slide,
         }
@@ -203,7 +233,7 @@ impl Schedule {
     /// Returns the start of the first window that contains the pane.
     pub(crate) fn first_window_of(&self, pane: Pane) -> i64 {
         match self {
-            Schedule::Global => i64::MIN,
+            Schedule::Global | Schedule::OfGroups(_) => i64::MIN,
             Schedule::Periodic(grid) => grid.ceil(pane.end - grid.size),
             Schedule::Calendar(calendar) => calendar.first_window_of(pane),
         }
@@ -212,7 +242,7 @@ impl Schedule {
     /// Returns the start of the last window that contains the pane.
     pub(crate) fn last_window_of(&self, pane_start: i64) -> i64 {
         match self {
-            Schedule::Global => i64::MIN,
+            Schedule::Global | Schedule::OfGroups(_) => i64::MIN,
             Schedule::Periodic(grid) => grid.floor(pane_start),
             Schedule::Calendar(calendar) => calendar.last_window_of(pane_start),
         }
@@ -223,7 +253,7 @@ impl Schedule {
     pub(crate) fn first_time_from(&self, start: i64) -> i64 {
         match self {
             _ if start == i64::MIN || start == i64::MAX => start,
-            Schedule::Global => start,
+            Schedule::Global | Schedule::OfGroups(_) => start,
             Schedule::Periodic(grid) => start.saturating_sub(grid.slide).saturating_add(grid.size),
             Schedule::Calendar(calendar) => calendar.first_time_from(start),
         }
@@ -233,7 +263,7 @@ impl Schedule {
     /// none.
     pub(crate) fn next_window(&self, start: i64) -> i64 {
         match self {
-            Schedule::Global => i64::MAX,
+            Schedule::Global | Schedule::OfGroups(_) => i64::MAX,
             Schedule::Periodic(grid) => start.saturating_add(grid.slide),
             Schedule::Calendar(calendar) => calendar.after_windows(start, 1),
         }
@@ -243,8 +273,8 @@ impl Schedule {
     /// `start`; `i64::MAX` if there is none.
     pub(crate) fn after_windows(&self, start: i64, windows: usize) -> i64 {
         match self {
-            Schedule::Global if windows == 0 => start,
-            Schedule::Global => i64::MAX,
+            Schedule::Global | Schedule::OfGroups(_) if windows == 0 => start,
+            Schedule::Global | Schedule::OfGroups(_) => i64::MAX,
             Schedule::Periodic(grid) => start.saturating_add(
                 i64::try_from(windows).unwrap_or(i64::MAX).saturating_mul(grid.slide),
             ),
@@ -257,7 +287,7 @@ impl Schedule {
     pub(crate) fn last_millisecond(&self, start: i64) -> i64 {
         match self {
             // The global window fires when the input has ended, and only then.
-            Schedule::Global => i64::MAX,
+            Schedule::Global | Schedule::OfGroups(_) => i64::MAX,
             Schedule::Periodic(grid) => start.saturating_add(grid.size - 1),
             Schedule::Calendar(calendar) => match calendar.end(start) {
                 end @ (i64::MIN | i64::MAX) => end,
@@ -270,8 +300,8 @@ impl Schedule {
     /// all have fired.
     pub(crate) fn first_unfired(&self, watermark: i64) -> i64 {
         match self {
-            Schedule::Global if watermark == i64::MAX => i64::MAX,
-            Schedule::Global => i64::MIN,
+            Schedule::Global | Schedule::OfGroups(_) if watermark == i64::MAX => i64::MAX,
+            Schedule::Global | Schedule::OfGroups(_) => i64::MIN,
             Schedule::Periodic(_) if watermark == i64::MIN => i64::MIN,
             Schedule::Periodic(grid) => {
                 // `start + size - 1 > watermark`, solved for the smallest start on the grid.
@@ -285,7 +315,7 @@ impl Schedule {
     /// Returns the window starting at `start` in the public form. `None` for the global window.
     pub(crate) fn window(&self, start: i64) -> Option<Window> {
         match self {
-            Schedule::Global => None,
+            Schedule::Global | Schedule::OfGroups(_) => None,
             Schedule::Periodic(grid) => Some(Window::new(
                 Timestamp::from_millis(start),
                 Timestamp::from_millis(start.saturating_add(grid.size)),
@@ -299,7 +329,7 @@ impl Schedule {
     pub(crate) fn is_start(&self, start: i64) -> bool {
         match self {
             _ if start == i64::MIN || start == i64::MAX => true,
-            Schedule::Global => false,
+            Schedule::Global | Schedule::OfGroups(_) => false,
             Schedule::Periodic(grid) => {
                 floor_to_period(start, grid.slide, grid.offset) == Some(start)
             }
@@ -310,6 +340,15 @@ impl Schedule {
     /// Returns true if windows begin and end where the data of a time zone says.
     pub(crate) fn is_zoned(&self) -> bool {
         matches!(self, Schedule::Calendar(calendar) if calendar.is_zoned())
+    }
+
+    /// Returns the length of a window of one record, where each group has windows of its own.
+    #[cfg(feature = "spec")]
+    pub(crate) fn group_window_length(&self) -> Option<i64> {
+        match self {
+            Schedule::OfGroups(windows) => Some(windows.length()),
+            _ => None,
+        }
     }
 
     /// Returns a description of the windows, which a snapshot compares on restore.
@@ -323,13 +362,14 @@ impl Schedule {
                 format!("windows of {size} ms every {slide} ms from {offset} ms")
             }
             Schedule::Calendar(calendar) => calendar.describe(),
+            Schedule::OfGroups(windows) => windows.describe(),
         }
     }
 
     /// Returns the number of windows that start in `[from, to)`, at most `u64::MAX`.
     pub(crate) fn windows_between(&self, from: i64, to: i64) -> u64 {
         match self {
-            Schedule::Global => 0,
+            Schedule::Global | Schedule::OfGroups(_) => 0,
             Schedule::Periodic(grid) => {
                 let length = (i128::from(to) - i128::from(from)).max(0) as u128;
                 u64::try_from(length.div_ceil(grid.slide.unsigned_abs().into())).unwrap_or(u64::MAX)

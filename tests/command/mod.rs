@@ -19,6 +19,7 @@ mod promises;
 mod questions;
 mod resume;
 mod seed;
+mod sessions;
 #[cfg(unix)]
 mod signals;
 mod sql;

@@ -5,6 +5,7 @@ mod batches;
 #[cfg(feature = "spec")]
 mod calendar;
 mod invertible;
+mod sessions;
 mod waiting;
 
 use crate::reference::{Fate, Fired, Reference, Rules};

@@ -335,7 +335,7 @@ impl<W: Write> Answers<W> {
                 Some(given) => {
                     let window = partial.window();
                     let known = !given.answers.unsure(window).is_empty();
-                    let unsure = known || given.unsure.contains_key(&window);
+                    let unsure = known || given.retracts || given.unsure.contains_key(&window);
                     let groups = if unsure { vec![Vec::new()] } else { Vec::new() };
                     let judged = given.answers.judge(window, partial.revision(), content, groups);
                     judged.map(|judged| judged.revision)

@@ -570,6 +570,13 @@ pub(crate) struct PipelineArguments {
     /// past
     #[arg(long, value_name = "DURATION", allow_hyphen_values = true)]
     pub(crate) offset: Option<String>,
+    /// Sessions instead of windows of one size: those of a group end when none of its records comes
+    /// for this long, such as 30m
+    #[arg(long, value_name = "DURATION")]
+    pub(crate) session: Option<String>,
+    /// Windows of this size of each group, which begin with its first record that is in none
+    #[arg(long, value_name = "DURATION")]
+    pub(crate) stagger: Option<String>,
     /// Begin and end windows of days, weeks, months, quarters and years (1d, 1w, 1mo, 1q, 1y) by
     /// the clocks of a time zone such as Europe/Berlin, and show times with its offset. Default:
     /// UTC

@@ -165,7 +165,7 @@ impl Inputs {
     ) -> Result<Option<RowPipeline>, Failure> {
         let spec = &self.settings.spec;
         // A row over everything is answered again, whatever its value was.
-        let rows = run.is_stream() || spec.window.is_some() || spec.group.is_some();
+        let rows = run.is_stream() || spec.has_windows() || spec.group.is_some();
         if counted == Format::Auto {
             return Ok(None);
         }

@@ -41,7 +41,7 @@ pub(crate) fn run(arguments: &KclArguments) -> Result<(), Failure> {
     refuse_standard_output(arguments, &spec)?;
     let failed = |error: io::Error| Failure::Run(format!("cannot take standard output: {error}"));
     let protocol = protocol_output::take().map_err(failed)?;
-    if spec.window.is_none() {
+    if !spec.has_windows() {
         return Err(Failure::Usage(String::from(
             "a stream has no end, so the pipeline needs a window: window = \"1m\"",
         )));
@@ -265,7 +265,14 @@ pub(crate) fn merger(
     let mut compile = CompileOptions::default();
     compile.arrival_times = true;
     compile.seed = seed;
-    spec.compile(&compile)?.into_merger(options)
+    let pipeline = spec.compile(&compile)?;
+    if pipeline.windows().is_per_group() {
+        return Err(Error::new(
+            ErrorKind::InvalidArgument,
+            "sessions and staggered windows are merged when all partials are there, by `streamgauge merge`, and not while they come",
+        ));
+    }
+    pipeline.into_merger(options)
 }
 
 fn merger_work(

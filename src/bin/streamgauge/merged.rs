@@ -94,6 +94,9 @@ impl MergedFiles {
 
     /// Merges the next window. Returns false if there is no other window.
     fn merge_next(&mut self) -> Result<bool, Error> {
+        if self.pipeline.windows().is_per_group() {
+            return self.merge_all();
+        }
         let windows = self
             .sources
             .iter()
@@ -110,6 +113,21 @@ impl MergedFiles {
             (end, _) => self.pipeline.advance_watermark(self.shard, Timestamp::from_millis(end)),
         }
         Ok(true)
+    }
+}
+
+impl MergedFiles {
+    /// Merges all windows of groups: one may join windows of another file that end later.
+    fn merge_all(&mut self) -> Result<bool, Error> {
+        let mut any = false;
+        for (next, windows) in &mut self.sources {
+            while let Some(partial) = next.take() {
+                self.pipeline.adopt(&partial)?;
+                (*next, any) = (windows.next()?, true);
+            }
+        }
+        self.pipeline.finish();
+        Ok(any)
     }
 }
 

@@ -122,12 +122,14 @@ pub(crate) struct Run<'a> {
 }
 
 impl Run<'_> {
-    /// Returns true if a row can be retracted, because groups or rows are limited, or a
-    /// condition may cease to hold.
+    /// Returns true if a row can be retracted, because groups or rows are limited, a condition may
+    /// cease to hold, or a session can continue in a later run.
     pub(crate) fn retracts(&self) -> bool {
         let spec = &self.settings.spec;
+        let resumed = self.settings.durable.state.is_some();
         (spec.limit_groups.is_some() || self.pipeline.retracts())
-            && (self.settings.durable.state.is_some() || self.pipeline.is_revised())
+            && (resumed || self.pipeline.is_revised())
+            || self.pipeline.windows().is_per_group() && resumed
     }
 
     /// Returns the shape of the answers. With a state, a later run may revise them.

@@ -69,6 +69,8 @@ impl Settings {
         flags.window = pipeline.window;
         flags.every = pipeline.every;
         flags.offset = pipeline.offset;
+        flags.session = pipeline.session;
+        flags.stagger = pipeline.stagger;
         flags.timezone = pipeline.timezone;
         flags.max_delay = pipeline.max_delay;
         flags.max_ahead = pipeline.max_ahead;
@@ -156,6 +158,8 @@ fn given_keys(flags: &PipelineSpec) -> Vec<&'static str> {
         ("window", flags.window.is_some()),
         ("every", flags.every.is_some()),
         ("offset", flags.offset.is_some()),
+        ("session", flags.session.is_some()),
+        ("stagger", flags.stagger.is_some()),
         ("timezone", flags.timezone.is_some()),
         ("max_delay", flags.max_delay.is_some()),
         ("max_ahead", flags.max_ahead.is_some()),

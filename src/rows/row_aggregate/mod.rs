@@ -15,7 +15,7 @@ pub(super) use plan::{ColumnAnswer, Plan, RowTest};
 
 use crate::aggregate::{
     Aggregate, GroupBy, GroupByAccumulator, Groups, Growth, Hints, Invertible, KeyOf, Overflow,
-    Persistence, Reductions,
+    PerGroup, Persistence, Reductions,
 };
 use crate::codec::{Reader, Writer};
 use crate::error::Error;
@@ -290,6 +290,10 @@ impl Aggregate<Row> for RowAggregate {
         of_either!(self, inner => inner.inverse().is_some()).then_some(self as _)
     }
 
+    fn per_group(&self) -> Option<&dyn PerGroup<Row, RowAccumulator>> {
+        matches!(self, RowAggregate::Grouped(_)).then_some(self as _)
+    }
+
     fn output(&self, accumulator: &RowAccumulator) -> RowAnswer {
         match (self, accumulator) {
             (RowAggregate::Grouped(groups), RowAccumulator::Grouped(accumulator)) => {
@@ -308,6 +312,56 @@ impl Aggregate<Row> for RowAggregate {
 
     fn persistence(&self) -> Result<&dyn Persistence<Row, Self::Accumulator>, Error> {
         Ok(self)
+    }
+}
+
+impl PerGroup<Row, RowAccumulator> for RowAggregate {
+    #[inline]
+    fn group_hash(&self, row: &Row) -> u64 {
+        match self {
+            RowAggregate::Grouped(groups) => groups.group_hash(row),
+            RowAggregate::Plain(_) => 0,
+        }
+    }
+
+    #[inline]
+    fn is_of_group(&self, accumulator: &RowAccumulator, row: &Row) -> bool {
+        match (self, accumulator) {
+            (RowAggregate::Grouped(groups), RowAccumulator::Grouped(accumulator)) => {
+                groups.is_of_group(accumulator, row)
+            }
+            _ => true,
+        }
+    }
+
+    fn group_hash_of(&self, accumulator: &RowAccumulator) -> u64 {
+        match (self, accumulator) {
+            (RowAggregate::Grouped(groups), RowAccumulator::Grouped(accumulator)) => {
+                groups.group_hash_of(accumulator)
+            }
+            _ => 0,
+        }
+    }
+
+    fn is_same_group(&self, left: &RowAccumulator, right: &RowAccumulator) -> bool {
+        match (self, left, right) {
+            (
+                RowAggregate::Grouped(groups),
+                RowAccumulator::Grouped(left),
+                RowAccumulator::Grouped(right),
+            ) => groups.is_same_group(left, right),
+            _ => true,
+        }
+    }
+
+    fn split(&self, accumulator: &RowAccumulator) -> Option<Vec<RowAccumulator>> {
+        match (self, accumulator) {
+            (RowAggregate::Grouped(groups), RowAccumulator::Grouped(accumulator)) => {
+                let parts = groups.split(accumulator)?;
+                Some(parts.into_iter().map(RowAccumulator::Grouped).collect())
+            }
+            (_, accumulator) => Some(vec![accumulator.clone()]),
+        }
     }
 }
 

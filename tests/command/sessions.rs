@@ -1,0 +1,105 @@
+//! Sessions and staggered windows: over files that grow, over several files, as partials that are
+//! merged, and what is refused.
+
+use super::state::{Answers, contents, upsert, whole};
+use super::{Folder, hits, streamgauge};
+use crate::simulation::Random;
+use std::fs;
+
+const SESSIONS: [&str; 8] =
+    ["--time", "ts", "--session", "4s", "--group", "url", "--agg", "count, sum(bytes)"];
+
+const STAGGERED: [&str; 8] =
+    ["--time", "ts", "--stagger", "5s", "--group", "url", "--agg", "count, sum(bytes)"];
+
+/// Runs over files that grow step by step, with state, and compares with one run over all.
+fn grow(name: &str, pipeline: &[&str], files: usize) {
+    let folder = Folder::new(name);
+    let state = folder.path("state");
+    let paths: Vec<String> = (0..files).map(|file| folder.path(&format!("log{file}"))).collect();
+    let lines: Vec<String> = hits(120).lines().map(|line| format!("{line}\n")).collect();
+    let mut random = Random::new(files as u64 + pipeline.len() as u64);
+    for round in 0..4 {
+        drop(fs::remove_dir_all(&state));
+        let contents_of: Vec<String> = (0..files)
+            .map(|file| lines.iter().skip(file).step_by(files).cloned().collect())
+            .collect();
+        let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
+        let run = [&["run"], &paths[..], &["--output", "json"], pipeline].concat();
+        let resumed = [&run[..], &["--state", &state]].concat();
+        let mut answers = Answers::new();
+        let mut cuts: Vec<usize> = (0..3).map(|_| 100 + random.below(900)).chain([1000]).collect();
+        cuts.sort_unstable();
+        for cut in cuts {
+            for (path, content) in paths.iter().zip(&contents_of) {
+                fs::write(path, &content[..content.len() * cut / 1000]).unwrap();
+            }
+            upsert(&mut answers, streamgauge(&resumed).succeeded().json());
+            assert_eq!(contents(&answers), contents(&whole(&run)), "round {round}, cut {cut}");
+        }
+    }
+}
+
+#[test]
+fn s163_sessions_of_files_that_grow_are_those_of_one_run() {
+    grow("sessions_grow", &SESSIONS, 1);
+    grow("sessions_grow_delay", &[&SESSIONS[..], &["--max-delay", "2s"]].concat(), 1);
+    grow("sessions_grow_files", &SESSIONS, 3);
+    grow("staggered_grow", &STAGGERED, 1);
+}
+
+#[test]
+fn s163_merged_partials_of_sessions_are_the_sessions_of_all_records() {
+    let folder = Folder::new("sessions_partials");
+    let content = hits(200);
+    let (all, partials) = (folder.file("all", &content), folder.path("partials"));
+    for source in 0..3 {
+        let lines: Vec<&str> = content.lines().skip(source).step_by(3).collect();
+        let file = folder.file(&format!("part{source}"), lines.join("\n"));
+        let name = format!("web{source}");
+        let run =
+            [&["run", &file, "--partials", &partials, "--source", &name], &SESSIONS[..]].concat();
+        streamgauge(&run).succeeded();
+        streamgauge(&run).succeeded();
+    }
+    let merge = ["merge", &partials, "--sources", "3", "--output", "json"];
+    let merged = streamgauge(&[&merge, &SESSIONS[..]].concat());
+    let expected = streamgauge(&[&["run", &all, "--output", "json"], &SESSIONS[..]].concat());
+    assert_eq!(merged.succeeded().stdout, expected.succeeded().stdout);
+    assert!(merged.stderr.contains("sources 3"), "{}", merged.stderr);
+}
+
+#[test]
+fn s162_sessions_are_the_same_on_any_number_of_threads() {
+    let folder = Folder::new("sessions_threads");
+    let file = folder.file("log", hits(20_000));
+    let run = |threads: &str| {
+        let run = ["run", &file, "--output", "json", "--threads", threads, "--max-delay", "3s"];
+        streamgauge(&[&run, &SESSIONS[..]].concat()).succeeded().stdout.clone()
+    };
+    let one = run("1");
+    assert!(one.lines().count() > 1000);
+    assert_eq!(one, run("2"));
+    assert_eq!(one, run("4"));
+}
+
+#[test]
+fn sessions_do_not_go_with_other_windows() {
+    let folder = Folder::new("sessions_refused");
+    let file = folder.file("log", hits(10));
+    let refused = |flags: &[&str], words: &[&str]| {
+        streamgauge(&[&["run", &file, "--time", "ts"], flags].concat()).failed(2, words);
+    };
+    refused(
+        &["--session", "30m", "--window", "1m"],
+        &["--session and --window do not go together"],
+    );
+    refused(&["--stagger", "30m", "--every", "1m"], &["--stagger and --every do not go together"]);
+    refused(&["--session", "0s"], &["--session", "at least 1 ms"]);
+    refused(
+        &["--session", "5s", "--lateness", "1s", "--max-delay", "1s"],
+        &["allowed lateness of 0", "max_delay"],
+    );
+    let explained = streamgauge(&[&["run", &file, "--explain"], &SESSIONS[..]].concat());
+    explained.says(&["windows: sessions of each group, with a gap of 4s"]);
+}
