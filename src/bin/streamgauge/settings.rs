@@ -68,10 +68,8 @@ impl Settings {
         flags.until = pipeline.until.map(absolute);
         flags.window = pipeline.window;
         flags.every = pipeline.every;
-        flags.offset = pipeline.offset;
-        flags.session = pipeline.session;
-        flags.stagger = pipeline.stagger;
-        flags.timezone = pipeline.timezone;
+        (flags.session, flags.stagger) = (pipeline.session, pipeline.stagger);
+        (flags.offset, flags.timezone) = (pipeline.offset, pipeline.timezone);
         flags.max_delay = pipeline.max_delay;
         flags.max_ahead = pipeline.max_ahead;
         flags.lateness = pipeline.lateness;
