@@ -9,6 +9,8 @@ mod finish;
 mod flags;
 mod formats;
 mod kcl;
+#[cfg(feature = "kinesis")]
+mod kinesis;
 mod late;
 mod logs;
 mod oracle;

@@ -4,22 +4,25 @@
 While the records flow, the process is killed three times and started again, a shard is split and two are merged, and the positions are in
 its state alone. The rows in its file must be those of `streamgauge run` over the same records, byte by byte, each once.
 Needs what setup.sh (python node) installs and start-kinesis.sh has started; run by scripts/test-kcl."""
+import base64
 import json
 import os
 import pathlib
 import shutil
 import signal
 import subprocess
-import sys
 import time
 
 import kcl_end_to_end as kit
+from aws_kinesis_agg.deaggregator import iter_deaggregate_records
 
 STREAM = "clicks"
 RUN = pathlib.Path(os.environ["RUN_DIR"]) / "kinesis"
 STREAMGAUGE = kit.STREAMGAUGE
 KEYS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_REGION": "us-east-1", "AWS_EC2_METADATA_DISABLED": "true"}
 GIVE_UP_SECONDS = 540
+# What a Lambda function gets beside the data.
+DELIVERED = {"kinesisSchemaVersion": "1.0", "sequenceNumber": "1", "approximateArrivalTimestamp": 0, "partitionKey": "k"}
 
 
 class Reader:
@@ -112,6 +115,29 @@ def check_interrupt(ends_at):
     kit.say("Ctrl-C gives the incomplete window")
 
 
+def check_put(*arguments):
+    """Records that `streamgauge put` puts are the lines of a file, each once, for a consumer of AWS's."""
+    stream = "puts" + "".join(arguments)
+    kit.KINESIS.create_stream(StreamName=stream, ShardCount=2)
+    kit.wait_for_stream(stream)
+    lines = (RUN / "hits.jsonl").read_bytes().splitlines()[:4_000]
+    (RUN / "part.jsonl").write_bytes(b"\n".join(lines) + b"\n")
+    command = [STREAMGAUGE, "put", "--stream", stream, "--endpoint", os.environ["KINESIS"], "--key", "i", *arguments, str(RUN / "part.jsonl")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=RUN, env={**os.environ, **KEYS})
+    assert done.returncode == 0 and "4,000 records accepted, 0 refused" in done.stderr, done
+    found = []
+    for shard in kit.KINESIS.list_shards(StreamName=stream)["Shards"]:
+        place = {"StreamName": stream, "ShardId": shard["ShardId"], "ShardIteratorType": "TRIM_HORIZON"}
+        iterator = kit.KINESIS.get_shard_iterator(**place)["ShardIterator"]
+        while iterator:
+            page = kit.KINESIS.get_records(ShardIterator=iterator, Limit=10_000)
+            records = [{"kinesis": {"data": base64.b64encode(record["Data"]), **DELIVERED}} for record in page["Records"]]
+            found += [base64.b64decode(record["kinesis"]["data"]) for record in iter_deaggregate_records(records)]
+            iterator = page.get("NextShardIterator") if page["Records"] or page.get("MillisBehindLatest") else None
+    assert sorted(found) == sorted(lines), f"{len(found)} records"
+    kit.say(f"put {' '.join(arguments)}: {done.stderr.strip()}")
+
+
 def main():
     shutil.rmtree(RUN, ignore_errors=True)
     RUN.mkdir(parents=True)
@@ -123,6 +149,8 @@ def main():
     kit.KINESIS.create_stream(StreamName=STREAM, ShardCount=4)
     kit.wait_for_stream(STREAM)
     check_interrupt(scenario(lines))
+    check_put()
+    check_put("--aggregate")
     assert "panicked" not in (RUN / "kinesis.log").read_text(errors="replace")
 
 

@@ -7,6 +7,10 @@
 //! Kinesis allows. Both are blocking loops, and call Kinesis through the trait [`ReadStream`]. For
 //! several processes of one application use [`kcl`](crate::adapter::kcl).
 //!
+//! # Writing
+//! [`KinesisProducer`] puts records into a stream: in batches, aggregated if wanted, and again where
+//! they are refused.
+//!
 //! # Partials for a second stage
 //! [`KinesisTarget`] puts each partial as one record, with its window as the partition key, so that
 //! all partials of a window come on one shard.
@@ -21,6 +25,7 @@
 
 mod client;
 mod pace;
+mod producer;
 mod put_records;
 mod read_stream;
 mod reader;
@@ -28,6 +33,7 @@ mod stream_processor;
 mod target;
 
 pub use client::{ClientOptions, StreamClient};
+pub use producer::{KinesisProducer, ProducerCounts, ProducerOptions, RefusedRecord};
 pub use put_records::{Entry, PutRecords};
 pub use read_stream::{IteratorPlace, ReadFailure, ReadStream, RecordPage, ShardInfo};
 pub use reader::{StreamEvent, StreamReader};

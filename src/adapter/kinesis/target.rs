@@ -8,20 +8,20 @@ use crate::snapshot::Partial;
 use std::time::Duration;
 
 /// Maximum records of one PutRecords call: Kinesis' limit.
-const RECORDS_MAX: usize = 500;
+pub(super) const RECORDS_MAX: usize = 500;
 
 /// Maximum bytes of one call, keys included. Kinesis allows 10 MiB; this is half of that, the limit
 /// of some emulators and older descriptions.
-const CALL_BYTES_MAX: usize = 5 << 20;
+pub(super) const CALL_BYTES_MAX: usize = 5 << 20;
 
 /// Maximum bytes of one record, key included: the default limit of a stream.
-const RECORD_BYTES_MAX: usize = 1 << 20;
+pub(super) const RECORD_BYTES_MAX: usize = 1 << 20;
 
 /// How often refused records are sent. The pause before the second try doubles each time up to the
 /// maximum.
-const TRIES: u32 = 10;
-const PAUSE_FIRST: Duration = Duration::from_millis(100);
-const PAUSE_MAX: Duration = Duration::from_secs(5);
+pub(super) const TRIES: u32 = 10;
+pub(super) const PAUSE_FIRST: Duration = Duration::from_millis(100);
+pub(super) const PAUSE_MAX: Duration = Duration::from_secs(5);
 
 /// Puts partials into a Kinesis stream, up to 500 a call, with the window as partition key. Only
 /// records that the stream refuses, for example because a shard is busy, are sent again, up to 10

@@ -67,6 +67,9 @@ pub(crate) enum Command {
     /// Read all shards of a Kinesis stream in this process
     #[cfg(feature = "kinesis")]
     Kinesis(Box<crate::kinesis_arguments::KinesisArguments>),
+    /// Put lines into a Kinesis stream as records
+    #[cfg(feature = "kinesis")]
+    Put(crate::kinesis_arguments::PutArguments),
 }
 
 /// Say what pipeline files mean.

@@ -47,6 +47,51 @@ pub(crate) struct KinesisArguments {
     pub(crate) output: KinesisOutput,
 }
 
+/// Put lines into a Kinesis stream as records.
+#[derive(Debug, Args)]
+#[command(after_long_help = PUT_HELP)]
+pub(crate) struct PutArguments {
+    #[command(flatten)]
+    pub(crate) stream: StreamArguments,
+    /// The files whose lines are the records, in order; standard input without a file, and for `-`
+    #[arg(value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    /// The field of a JSON line, or a JSON pointer such as /user/id, that is the partition key. A
+    /// line without it is not accepted. Default: the number of the line, which spreads the records
+    /// evenly
+    #[arg(long, value_name = "FIELD")]
+    pub(crate) key: Option<String>,
+    /// Put the records of a shard together to aggregates of up to 50 KiB, as the KPL does: many
+    /// small records then need few calls, and cost less
+    #[arg(long)]
+    pub(crate) aggregate: bool,
+    /// Keep records of the same partition key in order also where some have to be sent again
+    #[arg(long, conflicts_with = "aggregate")]
+    pub(crate) ordered: bool,
+    /// How long a record waits for others before it is sent
+    #[arg(long, value_name = "DURATION", default_value = "200ms")]
+    pub(crate) linger: String,
+    /// Append records that were not accepted to a file, as JSON Lines with reason, key and data
+    #[arg(long, value_name = "FILE", default_value = "refused.jsonl")]
+    pub(crate) refused: PathBuf,
+    /// Write only errors to standard error
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+}
+
+const PUT_HELP: &str = "\
+Records that the stream refuses, for example because a shard is busy, are sent
+again, and no others, up to 10 times with growing pauses. Those that it does not
+accept then are in the file of --refused. After a lost connection a record may
+be in the stream twice. Empty lines are skipped.
+
+Examples:
+  streamgauge put --stream clicks --key user access.jsonl
+  tail -f app.log | streamgauge put --stream logs --aggregate
+
+Exit codes: 0 every record was accepted; 1 some were not, or the stream or a
+file cannot be reached; 2 wrong usage.";
+
 /// The stream, and how it is reached.
 #[derive(Debug, Args)]
 pub(crate) struct StreamArguments {

@@ -27,6 +27,8 @@ mod one_file;
 mod output;
 mod progress;
 mod protocol_output;
+#[cfg(feature = "kinesis")]
+mod put;
 mod report;
 mod run;
 mod session;
@@ -61,6 +63,8 @@ fn main() -> ExitCode {
         Command::Kcl(arguments) => kcl::run(&arguments),
         #[cfg(feature = "kinesis")]
         Command::Kinesis(arguments) => kinesis::run(*arguments),
+        #[cfg(feature = "kinesis")]
+        Command::Put(arguments) => put::run(arguments),
         Command::Run(arguments) => run::run(arguments),
         Command::Top(arguments) => top::run(arguments),
         Command::Sql(arguments) => sql::run(arguments),
