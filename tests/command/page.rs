@@ -49,6 +49,31 @@ fn s206_a_page_of_the_json_is_the_page_of_the_run() {
 }
 
 #[test]
+fn lists_of_tuples_and_histograms_are_on_a_page() {
+    let folder = Folder::new("page_lists");
+    let log = folder.file("hits.jsonl", hits(120));
+    let agg = "top(2, (url, country)), histogram(bytes, 300, 600), max_by(url, bytes)";
+    let run = |output: &str| {
+        let flags = ["--time", "ts", "--window", "1m", "--agg", agg, "--output", output];
+        streamgauge(&[&["run", &log], &flags[..]].concat()).succeeded().stdout.clone()
+    };
+    let page = run("html");
+    assert!(page.contains("<bdi>/0</bdi> · <bdi>DE</bdi>"), "{page}");
+    // Buckets are in their order, and the sums over both minutes are exact.
+    let histogram = between(&page, "<h2>histogram(", "</section>");
+    let cells = |class: &str| -> Vec<String> {
+        let open = format!("<td class=\"{class}\">");
+        histogram.split(&open).skip(1).map(|rest| between(rest, "", "</td>").to_owned()).collect()
+    };
+    assert_eq!(cells("v"), ["30", "30", "60"], "{histogram}");
+    assert!(!histogram.contains("not certain") && !histogram.contains("rank"), "{histogram}");
+    let answers = folder.file("answers.jsonl", run("json"));
+    let report = streamgauge(&["report", &answers]).succeeded().stdout.clone();
+    let main = |page: &str| between(page, "<main>", "</main>").to_owned();
+    assert_eq!(main(&report), main(&page));
+}
+
+#[test]
 fn a_window_that_the_input_does_not_fill_is_dotted() {
     let folder = Folder::new("page_cut");
     let page = |records: u64, flags: &[&str]| {

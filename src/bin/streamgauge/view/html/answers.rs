@@ -119,9 +119,13 @@ pub(super) fn identity(group: &[OutputValue]) -> String {
             OutputValue::Text(_) => 't',
             OutputValue::Null => 'n',
             OutputValue::Other => 'o',
+            OutputValue::List(_) => 'l',
             _ => 'v',
         };
-        let key = key.to_string();
+        let key = match key {
+            OutputValue::List(keys) => identity(keys),
+            key => key.to_string(),
+        };
         name.push(kind);
         name.push_str(&format!("{}:", key.len()));
         name.push_str(&key);
@@ -139,6 +143,7 @@ fn value_bytes(value: &OutputValue) -> usize {
     let behind = match value {
         OutputValue::Text(text) | OutputValue::Decimal(text) => text.len(),
         OutputValue::Top(rows) => rows.iter().map(top_bytes).sum(),
+        OutputValue::List(keys) => keys.iter().map(value_bytes).sum(),
         _ => 0,
     };
     size_of::<OutputValue>() + behind
@@ -149,9 +154,9 @@ fn top_bytes(row: &TopValue) -> usize {
 }
 
 /// Returns a value as its JSON would be read: a number that JSON has not is missing, and one that
-/// is no integer of 128 bits is the nearest float.
+/// is no integer of 128 bits is the nearest float. A bound that is not known is infinite.
 pub(super) fn as_read(value: OutputValue) -> OutputValue {
-    let finite = |number: Number| matches!(number, Number::Int(_)) || number.to_f64().is_finite();
+    let is_nan = |number: Number| number.to_f64().is_nan();
     match value {
         OutputValue::Float(float) if !float.is_finite() => OutputValue::Null,
         OutputValue::Decimal(text) => text
@@ -160,7 +165,7 @@ pub(super) fn as_read(value: OutputValue) -> OutputValue {
             .filter(|float| float.is_finite())
             .map_or(OutputValue::Null, OutputValue::Float),
         OutputValue::Estimate { value, lower, upper }
-            if ![value, lower, upper].into_iter().all(finite) =>
+            if value.to_f64().is_infinite() || [value, lower, upper].into_iter().any(is_nan) =>
         {
             OutputValue::Null
         }
@@ -223,6 +228,8 @@ mod tests {
             vec![text("(other)")],
             vec![text("a"), text("b")],
             vec![text("at1:b"), text("")],
+            vec![OutputValue::List(vec![text("a"), text("b")])],
+            vec![OutputValue::List(vec![text("a, b")])],
         ];
         let names: std::collections::BTreeSet<String> =
             groups.iter().map(|group| identity(group)).collect();

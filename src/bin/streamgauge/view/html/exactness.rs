@@ -6,8 +6,20 @@ use super::numbers::counted;
 use streamgauge::row::OutputValue;
 
 /// Functions whose plain numbers are exact.
-const EXACT: [&str; 10] =
-    ["count", "sum", "mean", "min", "max", "variance", "stddev", "first", "last", "frequency"];
+const EXACT: [&str; 12] = [
+    "max_by",
+    "min_by",
+    "count",
+    "sum",
+    "mean",
+    "min",
+    "max",
+    "variance",
+    "stddev",
+    "first",
+    "last",
+    "frequency",
+];
 
 /// What the bounds of estimates are.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -234,9 +234,16 @@ fn value_of(json: &str) -> OutputValue {
         Some(b'f') => OutputValue::Bool(false),
         Some(b'"') => serde_json::from_str(json).map_or(OutputValue::Null, OutputValue::Text),
         Some(b'{') => estimate(json).unwrap_or_else(|| as_text(json)),
-        Some(b'[') => top(json).unwrap_or_else(|| as_text(json)),
+        Some(b'[') => top(json).or_else(|| list(json)).unwrap_or_else(|| as_text(json)),
         _ => number(json).map_or(OutputValue::Null, OutputValue::from),
     }
+}
+
+/// Returns several values as one key, unless there are others inside of them.
+fn list(json: &str) -> Option<OutputValue> {
+    let values: Vec<&RawValue> = serde_json::from_str(json).ok()?;
+    let is_simple = values.iter().all(|value| !value.get().starts_with(['[', '{']));
+    is_simple.then(|| OutputValue::List(values.iter().map(|value| value_of(value.get())).collect()))
 }
 
 fn as_text(json: &str) -> OutputValue {
@@ -249,14 +256,18 @@ fn number(json: &str) -> Option<Number> {
     integer().or_else(float)
 }
 
-/// Returns an estimate; a missing value if a number of it is missing.
+/// Returns an estimate. A bound that is missing is not known; without a value there is none.
 fn estimate(json: &str) -> Option<OutputValue> {
     let EstimateJson { value, lower, upper } = serde_json::from_str(json).ok()?;
-    if [value, lower, upper].iter().any(|part| part.get() == "null") {
-        return Some(OutputValue::Null);
+    let bound = |bound: &RawValue, unknown: f64| match bound.get() {
+        "null" => Some(Number::Float(unknown)),
+        json => number(json),
+    };
+    let (lower, upper) = (bound(lower, f64::NEG_INFINITY)?, bound(upper, f64::INFINITY)?);
+    match value.get() {
+        "null" => Some(OutputValue::Null),
+        json => Some(OutputValue::Estimate { value: number(json)?, lower, upper }),
     }
-    let [value, lower, upper] = [value, lower, upper].map(|part| number(part.get()));
-    Some(OutputValue::Estimate { value: value?, lower: lower?, upper: upper? })
 }
 
 fn top(json: &str) -> Option<OutputValue> {
@@ -291,10 +302,11 @@ mod tests {
             r#"{{{WINDOW},"group":{{"a":null}},"revision":3,"count":12,"x":1.5,
                 "p":{{"value":5,"lower":4,"upper":6.5}},
                 "t":[{{"key":"k","count":3,"lower":2,"upper":3,"guaranteed":false}}],
+                "l":["a",1],"b":{{"value":5,"lower":null,"upper":7}},
                 "later":{{"buckets":[1]}},"big":123456789012345678901234567890}}"#
         );
         let answers = read(&[&line]).unwrap();
-        assert_eq!(answers.columns, ["count", "x", "p", "t", "later", "big"]);
+        assert_eq!(answers.columns, ["count", "x", "p", "t", "l", "b", "later", "big"]);
         assert_eq!(answers.group_names, ["a"]);
         let row = answers.rows().next().unwrap();
         let top = TopValue {
@@ -313,6 +325,12 @@ mod tests {
                 upper: Number::Float(6.5),
             },
             OutputValue::Top(vec![top]),
+            OutputValue::List(vec![OutputValue::Text("a".into()), OutputValue::Integer(1)]),
+            OutputValue::Estimate {
+                value: Number::Int(5),
+                lower: Number::Float(f64::NEG_INFINITY),
+                upper: Number::Int(7),
+            },
             OutputValue::Text(r#"{"buckets":[1]}"#.into()),
             OutputValue::Integer(123_456_789_012_345_678_901_234_567_890),
         ];

@@ -223,7 +223,10 @@ pub(super) fn bounds(value: &OutputValue) -> Option<(f64, f64, f64)> {
         OutputValue::Integer(integer) => one(*integer as f64),
         OutputValue::Float(float) => one(*float),
         OutputValue::Estimate { value, lower, upper } => {
-            Some((drawn(value.to_f64()), drawn(lower.to_f64()), drawn(upper.to_f64())))
+            // A bound that is not known is not drawn.
+            let value = drawn(value.to_f64());
+            let bound = |bound: f64| if bound.is_finite() { drawn(bound) } else { value };
+            Some((value, bound(lower.to_f64()), bound(upper.to_f64())))
         }
         _ => None,
     }

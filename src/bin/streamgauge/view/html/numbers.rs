@@ -28,6 +28,7 @@ pub(super) fn number(number: Number) -> String {
         Number::Float(float) if float == float.trunc() && float.abs() < 1e15 => {
             format!("{}", float.trunc() as i64)
         }
+        Number::Float(float) if float.is_infinite() => float.to_string().replace("inf", "∞"),
         Number::Float(float) => rounded(float, DIGITS),
     };
     signed(&with_separators(&text))
@@ -126,6 +127,12 @@ mod tests {
         };
         assert_eq!(value_html(&estimate(276.5, 276, 277)), "276.5<i>276–277</i>");
         assert_eq!(value_html(&estimate(277.0, 277, 277)), "277");
+        let unknown = OutputValue::Estimate {
+            value: Number::Int(5),
+            lower: Number::Float(f64::NEG_INFINITY),
+            upper: Number::Int(7),
+        };
+        assert_eq!(value_html(&unknown), "5<i>−∞–7</i>");
         assert_eq!(value_html(&OutputValue::Null), "<i>null</i>");
         assert_eq!(value_html(&OutputValue::Text("<b>".into())), "<bdi>&lt;b&gt;</bdi>");
     }

@@ -91,12 +91,16 @@ pub(super) fn key_text(key: &OutputValue) -> String {
     match key {
         OutputValue::Null => "null".to_owned(),
         OutputValue::Text(text) if text.is_empty() => "(empty)".to_owned(),
+        OutputValue::List(keys) => group_text(keys),
         key => visible(&key.to_string()),
     }
 }
 
-/// Returns a key as markup of at most `chars` characters.
+/// Returns a key as markup of at most `chars` characters, or of several values as many for each.
 pub(super) fn key_html(key: &OutputValue, chars: usize) -> String {
+    if let OutputValue::List(keys) = key {
+        return group_html(keys, chars);
+    }
     let text = key_text(key);
     let is_named = match key {
         OutputValue::Null | OutputValue::Other => true,

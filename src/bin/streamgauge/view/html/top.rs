@@ -49,6 +49,8 @@ pub(super) struct Lists<'a> {
     pub(super) k: usize,
     /// The window that stands for all, where the lists cannot be added.
     pub(super) only: Option<usize>,
+    /// True if each list has all keys in their own order, as of a histogram.
+    pub(super) is_whole: bool,
 }
 
 impl<'a> Lists<'a> {
@@ -78,6 +80,7 @@ impl<'a> Lists<'a> {
             k: k.or(longest).unwrap_or(ROWS_UNKNOWN).max(1),
             windows,
             only: is_one.then(|| last_whole(model, rows)),
+            is_whole: column.function() == Some("histogram"),
         }
     }
 
@@ -106,7 +109,7 @@ impl<'a> Lists<'a> {
     fn over_windows(&self) -> Vec<Total> {
         // The most that a key which is not listed can have.
         let floor = |list: &Vec<Listed>| match list.last() {
-            Some(last) if list.len() >= self.k => last.upper,
+            Some(last) if list.len() >= self.k && !self.is_whole => last.upper,
             _ => 0,
         };
         let floors = self.windows.iter().map(floor).fold(0, u64::saturating_add);
@@ -128,6 +131,9 @@ impl<'a> Lists<'a> {
                 total.lower = total.lower.saturating_add(row.lower);
                 total.upper = total.upper.saturating_add(row.upper).saturating_sub(floor);
             }
+        }
+        if self.is_whole {
+            return totals;
         }
         self.sort(&mut totals);
         let rest = totals.get(self.k..).unwrap_or_default();
@@ -207,7 +213,7 @@ mod tests {
             list
         };
         let windows = windows.iter().map(list).collect();
-        Lists { keys: keys.iter().collect(), windows, k, only: None }
+        Lists { keys: keys.iter().collect(), windows, k, only: None, is_whole: false }
     }
 
     proptest! {

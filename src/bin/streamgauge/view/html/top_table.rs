@@ -58,6 +58,11 @@ impl<'a> TopTable<'a> {
         self.lists.only.is_none()
     }
 
+    /// Returns true if there is a column of changes of rank.
+    fn is_ranked(&self) -> bool {
+        self.is_over_windows() && !self.lists.is_whole
+    }
+
     fn has_lines(&self) -> bool {
         self.lists.windows.len() > 1
     }
@@ -105,6 +110,7 @@ impl<'a> TopTable<'a> {
     /// What the totals are of.
     fn says(&self) -> String {
         match self.lists.only {
+            None if self.lists.is_whole => "over all windows".to_owned(),
             None => "over all windows; rank: second half of the time against the first".to_owned(),
             Some(only) if self.has_lines() => {
                 let start = self.starts.get(only).copied().unwrap_or_default();
@@ -115,9 +121,9 @@ impl<'a> TopTable<'a> {
     }
 
     fn heads(&self) -> String {
-        let field = self.column.arguments().into_iter().nth(1);
+        let field = self.column.arguments().into_iter().nth(usize::from(!self.lists.is_whole));
         let field = field.unwrap_or_else(|| self.column.name.clone());
-        let rank = match self.is_over_windows() {
+        let rank = match self.is_ranked() {
             true => "<th class=\"c\" scope=\"col\">rank</th>",
             false => "",
         };
@@ -160,7 +166,7 @@ impl<'a> TopTable<'a> {
     }
 
     fn change(&self, total: &Total) -> String {
-        if !self.is_over_windows() {
+        if !self.is_ranked() {
             return String::new();
         }
         let (class, text) = match total.ranks {
