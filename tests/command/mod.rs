@@ -3,6 +3,7 @@
 mod aws;
 mod bad_input;
 mod check;
+mod console;
 mod detection;
 mod documents;
 mod finish;

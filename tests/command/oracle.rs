@@ -4,41 +4,49 @@ use super::project_file;
 use std::path::Path;
 use std::process::Command;
 
-#[test]
-#[ignore = "needs duckdb from PyPI; scripts/test runs it"]
-fn answers_equal_a_sql_engines() {
+/// Runs a program of tests/oracle with the command under test. It must succeed. Returns what it
+/// prints. In its arguments `FOLDER` is the folder of the data.
+fn compare(program: &str, arguments: &[&str]) -> String {
     let folder =
         std::env::var("STREAMGAUGE_ORACLE").unwrap_or_else(|_| project_file("target/oracle"));
-    let python = Path::new(&folder).join("venv/bin/python");
-    let access_log = project_file("tests/data/access_combined.log");
-    let compare = Command::new(python)
-        .args([
-            &project_file("tests/oracle/compare.py"),
-            env!("CARGO_BIN_EXE_streamgauge"),
-            &folder,
-            &access_log,
-        ])
+    let arguments = arguments.iter().map(|argument| match *argument {
+        "FOLDER" => folder.clone(),
+        path => project_file(path),
+    });
+    let output = Command::new(Path::new(&folder).join("venv/bin/python"))
+        .arg(project_file(&format!("tests/oracle/{program}")))
+        .arg(env!("CARGO_BIN_EXE_streamgauge"))
+        .args(arguments)
         .output()
         .expect("scripts/test installs python and duckdb under target/oracle");
     let (stdout, stderr) =
-        (String::from_utf8_lossy(&compare.stdout), String::from_utf8_lossy(&compare.stderr));
+        (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     println!("{stdout}");
-    assert!(compare.status.success(), "{stdout}\n{stderr}");
-    assert!(stdout.lines().filter(|line| line.ends_with("answers agree")).count() > 20, "{stdout}");
+    assert!(output.status.success(), "{stdout}\n{stderr}");
+    stdout.into_owned()
+}
+
+fn agreements(stdout: &str) -> usize {
+    stdout.lines().filter(|line| line.ends_with("answers agree")).count()
+}
+
+#[test]
+#[ignore = "needs duckdb from PyPI; scripts/test runs it"]
+fn answers_equal_a_sql_engines() {
+    let stdout = compare("compare.py", &["FOLDER", "tests/data/access_combined.log"]);
+    assert!(agreements(&stdout) > 20, "{stdout}");
+}
+
+#[test]
+#[ignore = "needs duckdb from PyPI; scripts/test runs it"]
+fn everyday_questions_take_one_line_and_equal_a_sql_engines() {
+    let stdout = compare("questions.py", &["FOLDER", "examples/data"]);
+    assert!(agreements(&stdout) >= 37, "{stdout}");
 }
 
 /// See docs/LANGUAGE.md for what differs.
 #[test]
 #[ignore = "needs duckdb from PyPI; scripts/test runs it"]
 fn s146_expressions_equal_a_sql_engines() {
-    let folder =
-        std::env::var("STREAMGAUGE_ORACLE").unwrap_or_else(|_| project_file("target/oracle"));
-    let compare = Command::new(Path::new(&folder).join("venv/bin/python"))
-        .args([&project_file("tests/oracle/expressions.py"), env!("CARGO_BIN_EXE_streamgauge")])
-        .output()
-        .expect("scripts/test installs python and duckdb under target/oracle");
-    let (stdout, stderr) =
-        (String::from_utf8_lossy(&compare.stdout), String::from_utf8_lossy(&compare.stderr));
-    println!("{stdout}");
-    assert!(compare.status.success(), "{stdout}\n{stderr}");
+    compare("expressions.py", &[]);
 }
