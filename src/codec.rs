@@ -56,12 +56,11 @@ impl Writer {
     ///
     /// # Example
     /// ```
-    /// use streamgauge::codec::{Writer, checksum};
+    /// use streamgauge::codec::Writer;
     /// let mut writer = Writer::new();
-    /// writer.bytes(b"state");
-    /// let sum = checksum(writer.as_bytes()); // of what is written so far
-    /// writer.fixed_u64(sum);
-    /// assert_eq!(writer.len(), 6 + 8);
+    /// writer.u8(7);
+    /// writer.u8(9);
+    /// assert_eq!(writer.as_bytes(), [7, 9]);
     /// ```
     pub fn as_bytes(&self) -> &[u8] {
         &self.bytes

@@ -54,6 +54,7 @@ fn fields_of(row: &Row) -> Vec<Field> {
         Value::Bool(value) => Field::Bool(value),
         Value::Number(text) => Field::Number(text.to_owned()),
         Value::Text(text) | Value::Untyped(text) | Value::Json(text) => Field::Text(text.to_owned()),
+        other => panic!("JSON has types, yet {other:?} has none"),
     };
     (0..row.slots()).map(owned).collect()
 }
