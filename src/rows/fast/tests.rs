@@ -162,9 +162,11 @@ proptest! {
         for (index, block) in blocks.iter().enumerate() {
             let (expected, taken) =
                 (push(&mut alone, shard, block), push_at_once(&mut apart, same_shard, block));
+            // The texts of errors differ where they tell how much waits: it may have been measured
+            // a few records earlier.
             prop_assert_eq!(
-                taken.as_ref().err().map(Error::to_string),
-                expected.as_ref().err().map(Error::to_string),
+                taken.as_ref().err().map(Error::kind),
+                expected.as_ref().err().map(Error::kind),
                 "block {}",
                 index
             );
