@@ -77,8 +77,8 @@ fn a_name_in_from_is_standard_input_or_the_files_given() {
 fn a_wrong_statement_is_wrong_usage_with_its_column() {
     for (sql, words) in [
         ("SELECT count(* FROM x", "column"),
-        ("SELECT url, count(*) FROM x", "url is neither grouped nor aggregated"),
-        ("SELECT a FROM x JOIN y", "there are no joins"),
+        ("SELECT url, count(*) FROM x", "url is neither an aggregate nor in GROUP BY"),
+        ("SELECT a FROM x JOIN y", "there is no join of streams"),
         ("SELECT sun(bytes) FROM x", "did you mean \"sum\"?"),
         ("", "SELECT is expected"),
     ] {

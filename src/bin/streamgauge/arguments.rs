@@ -239,9 +239,9 @@ pub(crate) enum StatementForm {
 const SQL_HELP: &str = "\
 The statement is SELECT .. FROM 'FILE' [WHERE ..] [GROUP BY ..] [HAVING ..]
 [ORDER BY ..] [LIMIT n]. Files may also be given after the statement, which then
-names a table of any name. TUMBLE(time, size) and HOP(time, slide, size) in
-GROUP BY are windows; ORDER BY and LIMIT hold for each window. Flags of `run`
-add what SQL has no words for, such as --time-format.
+names a table of any name. TUMBLE(time, size), HOP(time, slide, size) and
+SESSION(time, gap) in GROUP BY are windows; ORDER BY and LIMIT hold for each
+window. Flags of `run` add what SQL has no words for, such as --time-format.
 
 Examples:
   streamgauge sql \"SELECT country, count(*), p99(latency_ms) FROM 'access.jsonl'

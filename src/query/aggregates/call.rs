@@ -84,13 +84,23 @@ pub(super) fn unknown(name: &str) -> String {
     if name.strip_prefix('p').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit())) {
         return "is not a percentile from p0.01 to p100 with at most two decimals".into();
     }
-    let known: Vec<&str> =
-        OF_A_VALUE.iter().map(|(name, _)| *name).chain(OTHERS.iter().copied()).collect();
-    let hint = match ALIASES.iter().find(|(alias, _)| *alias == name) {
-        Some((_, known)) => format!(" (did you mean {known:?}?)"),
-        None => nearest(name, known.iter().copied()),
-    };
+    let known: Vec<&str> = known().collect();
+    let hint = near_aggregate(name);
     format!("is not an aggregate{hint}; there are {}", known.join(", "))
+}
+
+/// Returns the suggestion for a name that is like that of an aggregate.
+#[cold]
+pub(crate) fn near_aggregate(name: &str) -> String {
+    match ALIASES.iter().find(|(alias, _)| *alias == name) {
+        Some((_, known)) => format!(" (did you mean {known:?}?)"),
+        None => nearest(name, known()),
+    }
+}
+
+/// Returns the names of all aggregates.
+fn known() -> impl Iterator<Item = &'static str> {
+    OF_A_VALUE.iter().map(|(name, _)| *name).chain(OTHERS.iter().copied())
 }
 
 /// A call as it is written.

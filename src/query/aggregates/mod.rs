@@ -19,7 +19,7 @@ use super::literal::Literal;
 use crate::error::Error;
 
 pub(crate) use answer::{Answer, Scalar};
-pub(crate) use call::is_aggregate;
+pub(crate) use call::{is_aggregate, near_aggregate};
 pub(crate) use list::{canonical_list, parse_field, parse_group};
 
 /// Returns the slot of a row in which the value of an expression is.

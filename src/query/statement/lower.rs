@@ -2,13 +2,21 @@
 
 use super::{Select, SqlStatement, Windowing, named};
 use crate::error::Error;
-use crate::query::aggregates::is_aggregate;
+use crate::query::aggregates::{is_aggregate, near_aggregate};
 use crate::query::expression::{Ast, Id, Node, duration_text, field_text};
 use crate::query::pipeline_spec::PipelineSpec;
 
 /// Functions of the begin and the end of a window, which every row of an answer has anyway.
-const BOUNDS: [&str; 6] =
-    ["tumble_start", "tumble_end", "hop_start", "hop_end", "window_start", "window_end"];
+const BOUNDS: [&str; 8] = [
+    "tumble_start",
+    "tumble_end",
+    "hop_start",
+    "hop_end",
+    "session_start",
+    "session_end",
+    "window_start",
+    "window_end",
+];
 
 /// The name of the arrival time in Amazon's SQL.
 const ROWTIME: &str = "rowtime";
@@ -24,13 +32,15 @@ pub(super) fn windowing(
             time: time_field(ast, time)?,
             size: duration(ast, size)?,
             every: every.map(|every| duration(ast, every)).transpose()?,
+            is_session: function == "session",
         })
     };
     match (function, args) {
-        ("tumble", [time, size]) => Some(window(*time, *size, None)),
+        ("tumble" | "session", [time, size]) => Some(window(*time, *size, None)),
         ("hop", [time, every, size]) => Some(window(*time, *size, Some(*every))),
-        ("tumble" | "hop", [first, ..]) => {
-            let takes = "tumble takes a time and a size, hop a time, a slide and a size";
+        ("tumble" | "hop" | "session", [first, ..]) => {
+            let takes = "tumble takes a time and a size, hop a time, a slide and a size, session a \
+                         time and a gap";
             Some(Err(ast.error(*first, takes)))
         }
         ("date_trunc", [unit, time]) => {
@@ -43,7 +53,7 @@ pub(super) fn windowing(
                 _ => return None,
             };
             let time = time_field(ast, *time);
-            Some(time.map(|time| Windowing { time, size, every: None }))
+            Some(time.map(|time| Windowing { time, size, every: None, is_session: false }))
         }
         _ => None,
     }
@@ -75,9 +85,14 @@ fn duration(ast: &Ast, id: Id) -> Result<i64, Error> {
 pub(super) fn lowered(ast: &Ast, select: &Select) -> Result<SqlStatement, Error> {
     let mut spec = PipelineSpec::default();
     let (window, groups) = groups(ast, select)?;
-    if let Some(Windowing { time, size, every }) = window {
+    if let Some(Windowing { time, size, every, is_session }) = window {
         spec.time = time;
-        spec.window = Some(duration_text(size));
+        let size = Some(duration_text(size));
+        if is_session {
+            spec.session = size;
+        } else {
+            spec.window = size;
+        }
         spec.every = every.map(duration_text);
     }
     let (mut group, mut agg) = (Vec::new(), Vec::new());
@@ -93,7 +108,12 @@ pub(super) fn lowered(ast: &Ast, select: &Select) -> Result<SqlStatement, Error>
             continue;
         }
         if !has_aggregate(ast, item.id) {
-            let why = format!("{} is neither an aggregate nor in GROUP BY", ast.written(item.id));
+            let hint = match ast.node(item.id) {
+                Node::Call { name, .. } => near_aggregate(name),
+                _ => String::new(),
+            };
+            let written = ast.written(item.id);
+            let why = format!("{written} is neither an aggregate nor in GROUP BY{hint}");
             return Err(ast.error(item.id, why));
         }
         agg.push(named(ast, item.id, item.alias.as_deref()));
@@ -173,11 +193,10 @@ fn window_of(ast: &Ast, id: Id) -> Option<Result<Windowing, Error>> {
     match ast.node(id) {
         Node::Call { name, args, by: Some(size), .. } if &**name == "step" => {
             let time = args.first().map(|time| time_field(ast, *time))?;
-            Some(
-                time.and_then(|time| {
-                    Ok(Windowing { time, size: duration(ast, *size)?, every: None })
-                }),
-            )
+            Some(time.and_then(|time| {
+                let size = duration(ast, *size)?;
+                Ok(Windowing { time, size, every: None, is_session: false })
+            }))
         }
         Node::Call { name, args, .. } => windowing(ast, name, args),
         _ => None,

@@ -80,8 +80,10 @@ struct Item {
 struct Windowing {
     /// The field of the event time; `None` for the arrival time.
     time: Option<String>,
-    /// Milliseconds.
+    /// Milliseconds: the size, or the gap of sessions.
     size: i64,
+    /// True if the windows are sessions of each group.
+    is_session: bool,
     /// Milliseconds between the starts of two windows, if they overlap.
     every: Option<i64>,
 }

@@ -7,13 +7,13 @@ use crate::query::expression::{Ast, Kind, Parser};
 
 /// What SQL has and a pipeline has not, with what to do instead.
 const REFUSED: [(&str, &str); 16] = [
-    ("join", "joins of streams"),
-    ("inner", "joins of streams"),
-    ("left", "joins of streams"),
-    ("right", "joins of streams"),
-    ("full", "joins of streams"),
-    ("cross", "joins of streams"),
-    ("natural", "joins of streams"),
+    ("join", "join of streams"),
+    ("inner", "join of streams"),
+    ("left", "join of streams"),
+    ("right", "join of streams"),
+    ("full", "join of streams"),
+    ("cross", "join of streams"),
+    ("natural", "join of streams"),
     ("union", "UNION: run one statement for each part"),
     ("intersect", "INTERSECT"),
     ("except", "EXCEPT"),

@@ -84,18 +84,29 @@ fn every_statement_of_the_documents_is_read() {
 }
 
 #[test]
+fn s125_sessions_are_a_window_of_group_by() {
+    let text = "select host, session_start(ts, interval '30' minute) as s, count(*) from t \
+                group by session(ts, interval '30' minute), host";
+    let spec = SqlStatement::parse(text).unwrap().spec;
+    assert_eq!((spec.time.as_deref(), spec.session.as_deref()), (Some("ts"), Some("30m")));
+    assert_eq!((spec.window, spec.group), (None, Some(vec!["host".into()])));
+}
+
+#[test]
 fn s125_what_no_pipeline_can_do_is_refused_with_its_place() {
     for (text, part) in [
         ("", "SELECT is expected, but the text ends"),
         ("update t", "column 1 of \"update t\": SELECT or CREATE is expected, not update"),
         ("select count(*)", "a comma, AS or FROM or the end is expected"),
         ("select count(*) from t join u on a = b", "column 24 of"),
-        ("select count(*) from t join u on a = b", "there is no joins of streams"),
+        ("select count(*) from t join u on a = b", "there is no join of streams"),
         ("select count(*) from t, u", "there is no join of streams"),
         ("select count(*) from (select a from t)", "there are no subqueries"),
         ("select * from t", "SELECT * passes records on"),
         ("select distinct a from t", "there is no SELECT DISTINCT: GROUP BY the columns"),
         ("select a from t", "column 8 of \"select a from t\": a is neither an aggregate"),
+        ("select sun(b) from t", "nor in GROUP BY (did you mean \"sum\"?)"),
+        ("select count(*) from t group by session(ts)", "session a time and a gap"),
         ("select count(*) from t union select 1", "there is no UNION"),
         ("select count(*) from t limit 1 offset 5", "there is no OFFSET"),
         ("select count(*) over w from t", "there is no OVER"),
