@@ -70,7 +70,7 @@ impl<P: RecordPipeline> StreamWork<P> {
     /// Returns how far the stream was read.
     ///
     /// # Errors
-    /// Those of [`Control::open_shard`].
+    /// Those of [`Control::open_shard`](crate::Control::open_shard).
     pub fn position(&mut self) -> Result<StreamPosition, Error> {
         let pipeline = self.work.pipeline_mut();
         let names = pipeline.shards().to_vec();
@@ -90,7 +90,7 @@ impl<P: RecordPipeline> StreamWork<P> {
     /// Follows a shard. The watermark of one that continues others begins where theirs ended.
     ///
     /// # Errors
-    /// Those of [`Control::open_shard`].
+    /// Those of [`Control::open_shard`](crate::Control::open_shard).
     pub fn open_shard(
         &mut self,
         id: &ShardId,
@@ -116,7 +116,7 @@ impl<P: RecordPipeline> StreamWork<P> {
     /// Ends a shard. The shards that continue it are open.
     ///
     /// # Errors
-    /// Those of [`Control::open_shard`].
+    /// Those of [`Control::open_shard`](crate::Control::open_shard).
     pub fn close_shard(&mut self, id: &ShardId) -> Result<(), Error> {
         self.open.remove(id);
         let pipeline = self.work.pipeline_mut();
