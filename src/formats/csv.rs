@@ -422,7 +422,8 @@ pub(crate) fn cut(bytes: &[u8], syntax: CsvSyntax, record_bytes_max: usize) -> C
     }
 }
 
-/// Returns the offset after the newline that ends the record at `start`; `None` if there is none.
+/// Returns the offset after the newline that ends the record at `start`; `None` if the record
+/// goes on past the bytes.
 fn record_end(bytes: &[u8], start: usize, syntax: CsvSyntax) -> Option<usize> {
     if syntax.is_comment(bytes, start) {
         return Some(start + memchr::memchr(b'\n', &bytes[start..])? + 1);

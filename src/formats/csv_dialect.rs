@@ -14,7 +14,7 @@ pub struct CsvDialect {
     /// The byte of ASCII around quoted fields, or 0 if no field is quoted. Default: `"`, and in
     /// files with tabs only where it is certain; see [`Format::Tsv`](super::format::Format::Tsv).
     pub quote: Option<u8>,
-    /// The byte of ASCII with which comment lines begin. Default: there are none.
+    /// The byte of ASCII with which comment lines begin. Default: no line is a comment.
     pub comment: Option<u8>,
     /// True if the first record is a header. Without one the columns are `c1`, `c2` and so on.
     /// Default: true.

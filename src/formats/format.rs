@@ -79,7 +79,7 @@ pub struct FormatKeys<'a> {
     pub delimiter: Option<&'a str>,
     /// What quotes fields of CSV, or `none`. Default: `"`.
     pub quote: Option<&'a str>,
-    /// What comment lines of CSV begin with. Default: there are none.
+    /// What comment lines of CSV begin with. Default: no line is a comment.
     pub comment: Option<&'a str>,
     /// True if CSV has no header. Default: it has one.
     pub no_header: Option<bool>,

@@ -92,7 +92,7 @@ fn refused(what: &'static str) -> DecodeError {
     DecodeError::LogLine { line: LINE, what }
 }
 
-/// Returns the pair that begins at or after `at`; `None` if there is none.
+/// Returns the pair that begins at or after `at`; `None` at the end of the line.
 fn next_pair(line: &[u8], mut at: usize) -> Result<Option<Pair>, DecodeError> {
     while line.get(at).is_some_and(|byte| matches!(byte, b' ' | b'\t')) {
         at += 1;

@@ -80,7 +80,8 @@ pub(super) fn check_zip(file: &File, name: &str) -> Result<(), Error> {
     }
 }
 
-/// Returns the number of members of a zip archive; `None` if it is none, or does not say.
+/// Returns the number of members of a zip archive; `None` if the file is no zip archive,
+/// or does not contain the number.
 fn zip_members(file: &File) -> io::Result<Option<u16>> {
     // The position is shared with the reader of the file.
     let mut file = file;

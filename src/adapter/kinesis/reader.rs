@@ -109,7 +109,7 @@ impl<T: ReadStream> StreamReader<T> {
     /// [`initial`](StreamPosition::initial) ones, and are added to it.
     ///
     /// # Errors
-    /// The shards cannot be listed, or there are none.
+    /// The shards cannot be listed, or the stream has no shard.
     pub fn open(
         &mut self,
         position: &mut StreamPosition,
@@ -180,7 +180,7 @@ impl<T: ReadStream> StreamReader<T> {
         self.shards.values().filter(move |shard| shard.info.parents.contains(parent))
     }
 
-    /// Reads each shard whose turn has come, or sleeps for a short time if there is none. Returns
+    /// Reads each shard whose turn has come, or sleeps for a short time otherwise. Returns
     /// what happened, in order.
     ///
     /// # Errors

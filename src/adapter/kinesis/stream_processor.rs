@@ -84,7 +84,7 @@ impl<T: ReadStream, P: RecordPipeline, S: Store> StreamProcessor<T, P, S> {
         Ok(opened)
     }
 
-    /// Reads each shard whose turn has come, or sleeps for at most 200 ms if there is none, and
+    /// Reads each shard whose turn has come, or sleeps for at most 200 ms if no turn has come, and
     /// processes what was read. Call it again and again.
     ///
     /// # Errors

@@ -23,7 +23,7 @@ impl Condition {
     /// Lowers a condition.
     ///
     /// # Errors
-    /// [`ErrorKind::Parse`](crate::ErrorKind::Parse) with the column, if it is none.
+    /// [`ErrorKind::Parse`](crate::ErrorKind::Parse) with the column, if the text is not an expression.
     pub(in crate::rows) fn of(ast: &Ast, id: Id, names: &mut Names) -> Result<Self, Error> {
         let mut lowering = Lowering::new(ast, names);
         lowering.begin(id)?;

@@ -55,7 +55,7 @@ pub(super) fn substr(text: &str, (start, length): (i64, Option<i64>)) -> &str {
     if from >= to { "" } else { text.get(offset(from)..offset(to)).unwrap_or_default() }
 }
 
-/// Returns the first characters of a text: so many, or all but so many with a minus.
+/// Returns the first characters of a text: `count` of them, or all but `-count` if it is negative.
 pub(super) fn left(text: &str, count: i64) -> &str {
     let last = match count {
         0.. => count,
@@ -177,7 +177,7 @@ pub(super) fn json_at(text: &str, pointer: &str) -> Option<String> {
     }
 }
 
-/// Returns the JSON pointer of a path such as `$.a.b[0]`, `a.b` or `/a/b`; `None` if it is none.
+/// Returns the JSON pointer of a path such as `$.a.b[0]`, `a.b` or `/a/b`; `None` if the text is no path.
 pub(super) fn json_pointer(path: &str) -> Option<String> {
     if path.is_empty() || path.starts_with('/') {
         return Some(path.to_owned());

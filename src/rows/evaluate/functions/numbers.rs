@@ -52,7 +52,7 @@ const OTHERS: [Function; 8] = [
         arguments: "x [, digits]",
         count: (1, 2),
         gives: Gives::Kind(Kind::Number),
-        help: "x rounded to so many digits behind the point; halves away from zero.",
+        help: "x rounded to this number of decimals; halves go away from zero.",
         lower: |lowering, call| match call.optional(1) {
             None => of_number(lowering, call, |x| rounded(x, f64::round)),
             Some(_) => of_numbers(lowering, call, round),

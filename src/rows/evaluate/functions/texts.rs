@@ -121,7 +121,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
         arguments: "s, from, to",
         count: (3, 3),
         gives: TEXT,
-        help: "The text with another text in the place of each from.",
+        help: "The text in which `to` replaces every `from`.",
         lower: |lowering, call| {
             let mut text = |index| lowering.text(call.arg(index));
             let of = Box::new((text(0)?, text(1)?, text(2)?));

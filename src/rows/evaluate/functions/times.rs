@@ -63,7 +63,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
         arguments: "seconds",
         count: (1, 1),
         gives: TIME,
-        help: "The time so many seconds after 1970.",
+        help: "The time of this number of seconds since 1970.",
         lower: |lowering, call| {
             let seconds = Box::new(lowering.num(call.arg(0))?);
             Ok(Typed::Instant(Instant::OfNum(seconds, lowering.place(call.id))))
