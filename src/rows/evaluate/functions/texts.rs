@@ -118,10 +118,10 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         names: &["replace"],
-        arguments: "s, from, to",
+        arguments: "s, part, new",
         count: (3, 3),
         gives: TEXT,
-        help: "The text in which `to` replaces every `from`.",
+        help: "The text with every occurrence of part replaced by new.",
         lower: |lowering, call| {
             let mut text = |index| lowering.text(call.arg(index));
             let of = Box::new((text(0)?, text(1)?, text(2)?));
