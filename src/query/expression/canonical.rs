@@ -6,7 +6,7 @@
 
 use super::ast::{Ast, Id, Node, Op};
 use super::lexer::{is_one_word, pointer_length};
-use super::parser::{KEYWORDS, power};
+use super::parser::{IS, KEYWORDS, PATTERN, power};
 use std::fmt::Write;
 
 /// How tightly `not` binds its operand.
@@ -47,21 +47,21 @@ impl Ast {
             }
             Node::Many(op, parts) => self.write_many(*op, parts, out),
             Node::IsNull { of, negated } => {
-                self.write_tight(*of, power(Op::Eq), out);
+                self.write_tight(*of, IS, out);
                 out.push_str(if *negated { " is not null" } else { " is null" });
             }
             Node::In { of, list, negated } => {
-                self.write_tight(*of, power(Op::Eq), out);
+                self.write_tight(*of, PATTERN, out);
                 out.push_str(if *negated { " not in (" } else { " in (" });
                 self.write_list(list, out);
                 out.push(')');
             }
             Node::Between { of, low, high, negated } => {
-                self.write_tight(*of, power(Op::Eq), out);
+                self.write_tight(*of, PATTERN, out);
                 out.push_str(if *negated { " not between " } else { " between " });
-                self.write_tight(*low, power(Op::Eq) + 1, out);
+                self.write_tight(*low, PATTERN + 1, out);
                 out.push_str(" and ");
-                self.write_tight(*high, power(Op::Eq) + 1, out);
+                self.write_tight(*high, PATTERN + 1, out);
             }
             Node::Case { .. } => self.write_case(id, out),
             Node::Cast { of, to, trying } => {
@@ -95,7 +95,8 @@ impl Ast {
             Node::Float(value) if value.is_sign_negative() => SIGN,
             Node::Duration(millis) if *millis < 0 => SIGN,
             Node::Binary(op, ..) | Node::Many(op, _) => power(*op),
-            Node::IsNull { .. } | Node::In { .. } | Node::Between { .. } => power(Op::Eq),
+            Node::IsNull { .. } => IS,
+            Node::In { .. } | Node::Between { .. } => PATTERN,
             _ => ATOM,
         }
     }

@@ -3,7 +3,7 @@
 
 use super::ast::{Id, Node, Type};
 use super::lexer::{Kind, Token};
-use super::parser::Parser;
+use super::parser::{PATTERN, Parser};
 use crate::error::Error;
 use crate::nearest::nearest;
 use crate::row::time_words::read_known;
@@ -46,9 +46,6 @@ const UNITS: [(&str, i64); 6] = [
     ("day", 86_400_000),
     ("week", 604_800_000),
 ];
-
-/// How tightly the first argument of `position(a in b)` is bound.
-const ABOVE_IN: u8 = 40;
 
 /// What a call consists of beside its name.
 #[derive(Default)]
@@ -276,7 +273,8 @@ impl Parser<'_> {
 
     /// Parses `a in b)` or `a, b)`.
     fn position(&mut self, name: String) -> Result<(String, Arguments), Error> {
-        let part = self.expression_above(ABOVE_IN)?;
+        // What binds as `in` does would take the word.
+        let part = self.expression_above(PATTERN)?;
         if !self.take("in")? && !self.take(",")? {
             return Err(self.unexpected_operator("an operator, a comma or \"in\""));
         }

@@ -22,7 +22,13 @@ const RECURSION_MAX: u32 = 220;
 const OR: u8 = 10;
 const AND: u8 = 20;
 const NOT: u8 = 30;
+/// `is null`, `is distinct from` and their kind, which bind looser than a comparison, as in
+/// PostgreSQL and DuckDB: `a is distinct from b = c` is `a is distinct from (b = c)`.
+pub(super) const IS: u8 = 35;
 const COMPARISON: u8 = 40;
+/// `in`, `between`, `like` and their kind, which bind tighter than a comparison, as in PostgreSQL
+/// and DuckDB: `a = b in (c)` is `a = (b in (c))`.
+pub(super) const PATTERN: u8 = 45;
 const SIGN: u8 = 80;
 const CAST: u8 = 90;
 
@@ -73,6 +79,8 @@ pub(super) fn power(op: Op) -> u8 {
     match op {
         Op::Or => OR,
         Op::And => AND,
+        Op::Distinct => IS,
+        Op::Like | Op::ILike | Op::Regex | Op::Contains => PATTERN,
         Op::Concat => 50,
         Op::Add | Op::Sub => 60,
         Op::Mul | Op::Div | Op::IntDiv | Op::Rem => 70,
@@ -273,18 +281,18 @@ impl<'a> Parser<'a> {
             let to = self.type_name()?;
             return self.add(start, Node::Cast { of: left, to, trying: false }).map(Some);
         }
-        if self.now.kind == Kind::Word && least < COMPARISON {
-            if self.take("is")? {
-                return self.is(start, left).map(Some);
-            }
+        if least < IS && self.take("is")? {
+            return self.is(start, left).map(Some);
+        }
+        if self.now.kind == Kind::Word && least < PATTERN {
             let negated = self.take("not")?;
             if self.take("in")? {
                 return self.in_list(start, left, negated).map(Some);
             }
             if self.take("between")? {
-                let low = self.expression_above(COMPARISON)?;
+                let low = self.expression_above(PATTERN)?;
                 self.expect("and")?;
-                let high = self.expression_above(COMPARISON)?;
+                let high = self.expression_above(PATTERN)?;
                 return self.add(start, Node::Between { of: left, low, high, negated }).map(Some);
             }
             if negated {
