@@ -1,6 +1,6 @@
 //! A bar from zero to a number, with the interval in which the number lies.
 
-use super::numbers::place;
+use crate::view::numbers::place;
 
 /// Returns the bar: solid to the lower bound, pale from there to the upper one, which has a tick.
 /// Without an interval it ends at the number.

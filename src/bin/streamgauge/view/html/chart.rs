@@ -1,17 +1,17 @@
 //! A chart of a column over the windows: a line, its bounds, and what it comes to.
 
-use super::answers::Answer;
-use super::columns::Column;
-use super::exactness::briefly;
 use super::limits::PageLimits;
 use super::lines::Drawing;
 use super::model::{Model, Point, sum};
-use super::numbers::{counted, label, number, place, short};
-use super::scale::Scale;
-use super::text::name_html;
 use super::thin::lower_median;
-use super::times::{TICKS_MAX, Ticks};
 use crate::output::digits::with_separators;
+use crate::view::answers::Answer;
+use crate::view::columns::Column;
+use crate::view::exactness::briefly;
+use crate::view::numbers::{counted, label, number, place, short};
+use crate::view::scale::Scale;
+use crate::view::text::name_html;
+use crate::view::times::{TICKS_MAX, Ticks};
 use streamgauge::row::Number;
 
 /// Height of the plot, in pixels.

@@ -1,15 +1,15 @@
 //! All that a page shows of one group, or of all records: charts, top-k and windows.
 
 use super::chart::{Chart, time_axis};
-use super::columns::Column;
-use super::exactness::briefly;
 use super::limits::PageLimits;
 use super::model::{Group, Model};
-use super::numbers::{counted, value_html};
 use super::tables;
-use super::text::{group_text, head, name_html};
 use super::thin::windows_per_step;
 use super::top_table::TopTable;
+use crate::view::columns::Column;
+use crate::view::exactness::briefly;
+use crate::view::numbers::{counted, value_html};
+use crate::view::text::{group_text, head, name_html};
 
 /// The details of groups, one after the other.
 pub(super) struct Details<'a> {

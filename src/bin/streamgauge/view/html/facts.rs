@@ -1,11 +1,11 @@
 //! What the answers are of: the head of a page.
 
-use super::columns::{aliases, split};
-use super::numbers::{percent, place};
-use super::text::name_html;
-use super::times::{Zone, words};
 use crate::output::digits::count;
 use crate::summary::Summary;
+use crate::view::columns::{aliases, split};
+use crate::view::numbers::{percent, place};
+use crate::view::text::name_html;
+use crate::view::times::{Zone, words};
 use std::path::Path;
 use streamgauge::query::PipelineSpec;
 use streamgauge::time::parse_duration;

@@ -3,9 +3,9 @@
 //! Columns that are not known yet are taken as they are: numbers, objects with `value`, `lower` and
 //! `upper`, lists of objects with `key` and `count`; anything else is shown as its text.
 
-use super::answers::{Answer, Answers};
 use super::limits::COLUMNS_MAX;
-use super::times::Zone;
+use crate::view::answers::{Answer, Answers};
+use crate::view::times::Zone;
 use jiff::fmt::temporal::Pieces;
 use jiff::tz::Offset;
 use serde::Deserialize;

@@ -4,10 +4,6 @@
 /// limits](PageLimits::halved).
 pub(super) const PAGE_BYTES_MAX: usize = 2_000_000;
 
-/// Approximate bytes of the answers that a page is made of, at most. Past that the oldest windows
-/// are left out.
-pub(super) const ANSWERS_BYTES_MAX: usize = 256 << 20;
-
 /// Columns of answers, at most.
 pub(super) const COLUMNS_MAX: usize = 1_000;
 

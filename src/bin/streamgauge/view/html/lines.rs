@@ -1,9 +1,9 @@
 //! A line with its band and the area below it, as paths.
 
 use super::model::{Model, Point};
-use super::numbers::place;
-use super::scale::Scale;
 use super::thin::{Step, thinned};
+use crate::view::numbers::place;
+use crate::view::scale::Scale;
 
 /// Where and how a line is drawn.
 #[derive(Clone, Copy, Debug)]

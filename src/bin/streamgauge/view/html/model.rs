@@ -1,8 +1,9 @@
 //! The answers as charts and tables need them: windows in order, groups by their size, columns.
 
-use super::answers::{Answer, Answers, Place, identity};
-use super::columns::{Column, Values};
-use super::times::{Zone, words};
+use crate::view::answers::{Answer, Answers, Place, identity};
+use crate::view::columns::{Column, Values};
+use crate::view::numbers::bounds;
+use crate::view::times::{Zone, words};
 use std::collections::{BTreeMap, HashMap};
 use streamgauge::Timestamp;
 use streamgauge::row::{Number, OutputValue};
@@ -210,26 +211,6 @@ impl<'a> Model<'a> {
 fn is_cut((start, end): Place, latest: Timestamp) -> bool {
     let missing = end.saturating_sub(latest.as_millis()) as f64;
     missing > CUT_SHARE * (end.saturating_sub(start) as f64)
-}
-
-/// The largest number that is drawn: twice it can be told from its half.
-const DRAWN_MAX: f64 = 1e300;
-
-/// Returns a number and its bounds, ready to be drawn.
-pub(super) fn bounds(value: &OutputValue) -> Option<(f64, f64, f64)> {
-    let drawn = |float: f64| float.clamp(-DRAWN_MAX, DRAWN_MAX);
-    let one = |float: f64| Some((drawn(float), drawn(float), drawn(float)));
-    match value {
-        OutputValue::Integer(integer) => one(*integer as f64),
-        OutputValue::Float(float) => one(*float),
-        OutputValue::Estimate { value, lower, upper } => {
-            // A bound that is not known is not drawn.
-            let value = drawn(value.to_f64());
-            let bound = |bound: f64| if bound.is_finite() { drawn(bound) } else { value };
-            Some((value, bound(lower.to_f64()), bound(upper.to_f64())))
-        }
-        _ => None,
-    }
 }
 
 /// Returns the sum of the values of a column, exact if all are integers.

@@ -1,18 +1,18 @@
 //! The page: what was read, what came out, and how exact it is.
 
-use super::answers::Answers;
-use super::columns::{Column, aliases};
 use super::details::Details;
-use super::exactness::in_full;
 use super::facts::{Facts, Origin};
-use super::limits::{ANSWERS_BYTES_MAX, KEY_CHARS, PAGE_BYTES_MAX, PageLimits};
+use super::limits::{KEY_CHARS, PAGE_BYTES_MAX, PageLimits};
 use super::model::{Group, Model, Source};
-use super::numbers::{counted, percent};
 use super::panels::Panels;
 use super::policy::{SCRIPT, STYLE, policy};
 use super::tables;
-use super::text::{escaped, group_html, group_text, middle, name_html, title};
-use super::times::words;
+use crate::view::answers::{ANSWERS_BYTES_MAX, Answers};
+use crate::view::columns::{Column, aliases};
+use crate::view::exactness::in_full;
+use crate::view::numbers::{counted, percent};
+use crate::view::text::{escaped, group_html, group_text, middle, name_html, title};
+use crate::view::times::words;
 use streamgauge::Timestamp;
 
 /// The switch between axes from zero and fitted ones.

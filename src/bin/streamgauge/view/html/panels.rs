@@ -1,14 +1,14 @@
 //! Small multiples: a small chart of each group, on one scale or on its own.
 
 use super::chart::{ends, has_band};
-use super::columns::Column;
 use super::limits::{MEASURES_MAX, PageLimits};
 use super::lines::Drawing;
 use super::model::{Group, Model, Point};
-use super::numbers::{abbreviated, counted, label, number, percent};
-use super::scale::Scale;
 use super::tables::total_size;
-use super::text::{escaped, group_html, group_text, head, middle, name_html, visible};
+use crate::view::columns::Column;
+use crate::view::numbers::{abbreviated, counted, label, number, percent};
+use crate::view::scale::Scale;
+use crate::view::text::{escaped, group_html, group_text, head, middle, name_html, visible};
 use std::collections::BTreeMap;
 use streamgauge::row::Number;
 

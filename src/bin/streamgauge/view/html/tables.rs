@@ -1,12 +1,12 @@
 //! Tables of windows and of groups: the values behind the charts.
 
-use super::answers::Answer;
 use super::bars::bar;
-use super::columns::{Column, Values};
 use super::limits::{KEY_CHARS, PageLimits};
-use super::model::{Group, Model, bounds, sum};
-use super::numbers::{counted, number, value_html};
-use super::text::{escaped, group_html, group_text, name_html, title};
+use super::model::{Group, Model, sum};
+use crate::view::answers::Answer;
+use crate::view::columns::{Column, Values};
+use crate::view::numbers::{bounds, counted, number, value_html};
+use crate::view::text::{escaped, group_html, group_text, name_html, title};
 use std::collections::BTreeMap;
 use streamgauge::row::{Number, OutputValue};
 

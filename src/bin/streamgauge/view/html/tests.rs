@@ -1,12 +1,12 @@
 //! Whole pages: their structure, what is escaped, their size, and that they are the same each time.
 
-use super::answers::Answers;
 use super::facts::{Facts, Origin};
 use super::json::AnswersReader;
 use super::limits::PAGE_BYTES_MAX;
 use super::page::Page;
 use super::policy::{SCRIPT, STYLE};
-use super::times::Zone;
+use crate::view::answers::Answers;
+use crate::view::times::Zone;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;

@@ -4,10 +4,10 @@
 //! an upper bound. In a window where a key is not listed and the list is full, the key came at most
 //! as often as the last row may have.
 
-use super::answers::{Answer, identity};
-use super::columns::Column;
 use super::model::Model;
-use super::text::key_text;
+use crate::view::answers::{Answer, identity};
+use crate::view::columns::Column;
+use crate::view::text::key_text;
 use std::collections::HashMap;
 use streamgauge::row::OutputValue;
 

@@ -1,14 +1,14 @@
 //! A table of most frequent values: bars with intervals, changes of rank, and lines by window.
 
-use super::answers::Answer;
 use super::bars::bar;
-use super::columns::Column;
 use super::limits::{KEY_CHARS, PageLimits};
 use super::model::Model;
-use super::numbers::{counted, place};
-use super::text::{json_text, key_html, key_text, middle, name_html, title};
 use super::top::{Listed, Lists, Total};
 use crate::output::digits::count;
+use crate::view::answers::Answer;
+use crate::view::columns::Column;
+use crate::view::numbers::{counted, place};
+use crate::view::text::{json_text, key_html, key_text, middle, name_html, title};
 use std::collections::BTreeSet;
 
 /// The size of a line by window.

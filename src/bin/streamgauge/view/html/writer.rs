@@ -1,9 +1,8 @@
 //! Takes answers, and writes the page at their end.
 
-use super::answers::{Answer, Answers, TooManyGroups, as_read};
 use super::facts::{Facts, Origin};
-use super::limits::ANSWERS_BYTES_MAX;
 use super::page::Page;
+use crate::view::answers::{ANSWERS_BYTES_MAX, Answer, Answers, TooManyGroups, as_read};
 use std::io::{self, Write};
 use streamgauge::Timestamp;
 use streamgauge::rows::RowEmission;

@@ -1,6 +1,6 @@
 //! What is known of the columns: of their values, and of the aggregate that each is.
 
-use super::answers::Answer;
+use crate::view::answers::Answer;
 use std::collections::HashMap;
 use streamgauge::row::OutputValue;
 

@@ -93,6 +93,26 @@ pub(super) fn value_html(value: &OutputValue) -> String {
     }
 }
 
+/// The largest number that is drawn: twice it can be told from its half.
+const DRAWN_MAX: f64 = 1e300;
+
+/// Returns a number and its bounds, ready to be drawn.
+pub(super) fn bounds(value: &OutputValue) -> Option<(f64, f64, f64)> {
+    let drawn = |float: f64| float.clamp(-DRAWN_MAX, DRAWN_MAX);
+    let one = |float: f64| Some((drawn(float), drawn(float), drawn(float)));
+    match value {
+        OutputValue::Integer(integer) => one(*integer as f64),
+        OutputValue::Float(float) => one(*float),
+        OutputValue::Estimate { value, lower, upper } => {
+            // A bound that is not known is not drawn.
+            let value = drawn(value.to_f64());
+            let bound = |bound: f64| if bound.is_finite() { drawn(bound) } else { value };
+            Some((value, bound(lower.to_f64()), bound(upper.to_f64())))
+        }
+        _ => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

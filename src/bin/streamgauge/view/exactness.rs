@@ -1,8 +1,8 @@
 //! How exact the columns are, in words.
 
-use super::answers::Answer;
-use super::columns::{Column, Values};
 use super::numbers::counted;
+use crate::view::answers::Answer;
+use crate::view::columns::{Column, Values};
 use streamgauge::row::OutputValue;
 
 /// Functions whose plain numbers are exact.

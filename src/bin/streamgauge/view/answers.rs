@@ -1,9 +1,12 @@
 //! The answers that a page is made of, kept until its end in bounded memory.
 
-use super::limits::ANSWERS_BYTES_MAX;
 use std::collections::BTreeMap;
 use streamgauge::Window;
 use streamgauge::row::{Number, OutputValue, TopValue};
+
+/// Approximate bytes of the answers that a page is made of, at most. Past that the oldest windows
+/// are left out.
+pub(super) const ANSWERS_BYTES_MAX: usize = 256 << 20;
 
 /// An answer of a window and a group.
 #[derive(Clone, PartialEq, Debug)]
