@@ -56,7 +56,11 @@ impl Lowering<'_, '_> {
                 self.call(function)
             }
             Node::Call { .. } => return self.scalar(id),
-            Node::Duration(_) | Node::Time(_) | Node::Exists(_) | Node::Tuple(_) => {
+            Node::Duration(_)
+            | Node::Months(_)
+            | Node::Time(_)
+            | Node::Exists(_)
+            | Node::Tuple(_) => {
                 let why = format!("{} has no value after aggregation", self.ast.written(id));
                 return Err(self.ast.error(id, why));
             }

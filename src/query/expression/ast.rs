@@ -45,6 +45,8 @@ pub(crate) enum Node {
     Text(Box<str>),
     /// Milliseconds.
     Duration(i64),
+    /// An interval of whole months. It has no fixed length, so it is the size of windows only.
+    Months(u32),
     Time(Timestamp),
     /// The name of a field, or a JSON pointer, which begins with a slash. A name with a point, as
     /// in `host.name`, is the member of that name if the record has one, and otherwise the member
@@ -292,6 +294,7 @@ fn each_child(node: &Node, take: &mut dyn FnMut(Id)) {
         | Node::Float(_)
         | Node::Text(_)
         | Node::Duration(_)
+        | Node::Months(_)
         | Node::Time(_)
         | Node::Field(_) => {}
         Node::Not(of) | Node::Neg(of) | Node::Exists(of) => take(*of),

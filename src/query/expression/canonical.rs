@@ -173,6 +173,7 @@ fn write_leaf(leaf: &Node, out: &mut String) {
             write_duration(*millis, out);
             Ok(())
         }
+        Node::Months(months) => write!(out, "interval '{months}' month"),
         Node::Field(name) => write!(out, "{}", field_text(name)),
         _ => write!(out, "null"),
     };

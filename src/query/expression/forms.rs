@@ -47,6 +47,9 @@ const UNITS: [(&str, i64); 6] = [
     ("week", 604_800_000),
 ];
 
+/// The units of an interval that have no fixed length, in months.
+const MONTHS: [(&str, u32); 3] = [("month", 1), ("quarter", 3), ("year", 12)];
+
 /// What a call consists of beside its name.
 #[derive(Default)]
 struct Arguments {
@@ -98,28 +101,53 @@ impl Parser<'_> {
     fn interval(&mut self) -> Result<Node, Error> {
         let amount = self.now();
         let text = amount.content();
-        let unit = match self.ahead()? {
-            token if token.kind == Kind::Word => unit(token.raw),
-            _ => None,
+        let word = match self.ahead()? {
+            token if token.kind == Kind::Word => singular(token.raw),
+            _ => String::new(),
         };
-        let millis = match unit {
-            Some(unit) => {
-                self.bump()?;
-                text.trim().parse::<i64>().ok().and_then(|count| count.checked_mul(unit))
-            }
-            None => interval_text(&text),
+        let count = text.trim();
+        let node = if let Some(unit) = unit(&word) {
+            self.bump()?;
+            count.parse::<i64>().ok().and_then(|n| n.checked_mul(unit)).map(Node::Duration)
+        } else if let Some((_, unit)) = MONTHS.iter().find(|(name, _)| *name == word) {
+            self.bump()?;
+            count.parse::<u32>().ok().and_then(|n| n.checked_mul(*unit)).map(Node::Months)
+        } else {
+            interval_text(&text).map(Node::Duration)
         };
-        let Some(millis) = millis else {
+        let Some(node) = node else {
             let why = format!(
                 "{} is not an interval such as interval '5' minute or interval '1h30m'; the units \
-                 are {}; months and years have no fixed length",
+                 are {}, and month, quarter and year for the size of windows",
                 amount.raw,
                 UNITS.map(|(name, _)| name).join(", ")
             );
             return Err(self.error_at(amount.start, why));
         };
         self.bump()?;
-        Ok(Node::Duration(millis))
+        Ok(node)
+    }
+
+    /// Parses the rest of `t at time zone 'Europe/Berlin'`, which is `timezone('Europe/Berlin', t)`.
+    pub(super) fn at_time_zone(&mut self, start: usize, of: Id) -> Result<Id, Error> {
+        self.bump()?;
+        self.bump()?;
+        self.expect("zone")?;
+        let token = self.now();
+        if token.kind != Kind::Text {
+            return Err(self.unexpected("a time zone in quotes such as 'Europe/Berlin'"));
+        }
+        self.bump()?;
+        let zone = self.add(token.start, Node::Text(token.content().into()))?;
+        let call = Node::Call {
+            name: "timezone".into(),
+            args: Box::new([zone, of]),
+            star: false,
+            distinct: false,
+            by: None,
+            filter: None,
+        };
+        self.add(start, call)
     }
 
     /// Parses the name of a type.
@@ -325,11 +353,16 @@ impl Parser<'_> {
     }
 }
 
+/// Returns a unit in lower case, and in the singular.
+fn singular(word: &str) -> String {
+    let folded = word.to_ascii_lowercase();
+    folded.strip_suffix('s').map(str::to_owned).unwrap_or(folded)
+}
+
 /// Returns the milliseconds of a unit, which may be in the plural.
 fn unit(word: &str) -> Option<i64> {
-    let folded = word.to_ascii_lowercase();
-    let singular = folded.strip_suffix('s').unwrap_or(&folded);
-    UNITS.iter().find(|(name, _)| *name == singular).map(|(_, millis)| *millis)
+    let word = singular(word);
+    UNITS.iter().find(|(name, _)| *name == word).map(|(_, millis)| *millis)
 }
 
 /// Returns the milliseconds of a text such as `1h30m` or `1 hour 30 minutes`.

@@ -281,6 +281,9 @@ impl<'a> Parser<'a> {
             let to = self.type_name()?;
             return self.add(start, Node::Cast { of: left, to, trying: false }).map(Some);
         }
+        if least < SIGN && self.now.is("at") && self.ahead()?.is("time") {
+            return self.at_time_zone(start, left).map(Some);
+        }
         if least < IS && self.take("is")? {
             return self.is(start, left).map(Some);
         }

@@ -1,21 +1,35 @@
 //! From a [`Select`] to a pipeline.
 
-use super::{Select, SqlStatement, Windowing, named};
+use super::{Select, SqlStatement, WindowKind, Windowing, named};
 use crate::error::Error;
 use crate::query::aggregates::{is_aggregate, near_aggregate};
 use crate::query::expression::{Ast, Id, Node, duration_text, field_text};
 use crate::query::pipeline_spec::PipelineSpec;
 
 /// Functions of the begin and the end of a window, which every row of an answer has anyway.
-const BOUNDS: [&str; 8] = [
+const BOUNDS: [&str; 10] = [
     "tumble_start",
     "tumble_end",
     "hop_start",
     "hop_end",
     "session_start",
     "session_end",
+    "stagger_start",
+    "stagger_end",
     "window_start",
     "window_end",
+];
+
+/// The units that `date_trunc` cuts time by, and the windows that they are.
+const UNITS: [(&str, &str); 8] = [
+    ("second", "1s"),
+    ("minute", "1m"),
+    ("hour", "1h"),
+    ("day", "1d"),
+    ("week", "1w"),
+    ("month", "1mo"),
+    ("quarter", "1q"),
+    ("year", "1y"),
 ];
 
 /// The name of the arrival time in Amazon's SQL.
@@ -27,42 +41,69 @@ pub(super) fn windowing(
     function: &str,
     args: &[Id],
 ) -> Option<Result<Windowing, Error>> {
-    let window = |time: Id, size: Id, every: Option<Id>| {
-        Ok(Windowing {
-            time: time_field(ast, time)?,
-            size: duration(ast, size)?,
-            every: every.map(|every| duration(ast, every)).transpose()?,
-            is_session: function == "session",
-        })
+    let kind = match function {
+        "tumble" | "hop" => WindowKind::Aligned,
+        "session" => WindowKind::Session,
+        "stagger" => WindowKind::Stagger,
+        "date_trunc" => return truncated(ast, args),
+        _ => return None,
     };
-    match (function, args) {
-        ("tumble" | "session", [time, size]) => Some(window(*time, *size, None)),
-        ("hop", [time, every, size]) => Some(window(*time, *size, Some(*every))),
-        ("tumble" | "hop" | "session", [first, ..]) => {
-            let takes = "tumble takes a time and a size, hop a time, a slide and a size, session a \
-                         time and a gap";
-            Some(Err(ast.error(*first, takes)))
+    let (time, every, size) = match (function, args) {
+        ("hop", [time, every, size]) => (*time, Some(*every), *size),
+        ("tumble" | "session" | "stagger", [time, size]) => (*time, None, *size),
+        (_, [first, ..]) => {
+            let takes = "tumble and stagger take a time and a size, hop a time, a slide and a size, \
+                         session a time and a gap";
+            return Some(Err(ast.error(*first, takes)));
         }
-        ("date_trunc", [unit, time]) => {
-            let Node::Text(unit) = ast.node(*unit) else { return None };
-            let size = match &**unit {
-                "second" => 1000,
-                "minute" => 60_000,
-                "hour" => 3_600_000,
-                "day" => 86_400_000,
-                _ => return None,
-            };
-            let time = time_field(ast, *time);
-            Some(time.map(|time| Windowing { time, size, every: None, is_session: false }))
-        }
-        _ => None,
-    }
+        (_, []) => return None,
+    };
+    let window = || {
+        let (time, zone) = time_field(ast, time)?;
+        let every = every.map(|every| length(ast, every)).transpose()?;
+        Ok(Windowing { time, zone, kind, size: length(ast, size)?, every })
+    };
+    Some(window())
 }
 
-fn time_field(ast: &Ast, id: Id) -> Result<Option<String>, Error> {
+/// Returns staggered windows by the arrival time.
+pub(super) fn staggered(ast: &Ast, size: Id) -> Result<Windowing, Error> {
+    let size = length(ast, size)?;
+    Ok(Windowing { time: None, zone: None, kind: WindowKind::Stagger, size, every: None })
+}
+
+/// Returns the window of `date_trunc`, which `floor(t to minute)` is, too.
+fn truncated(ast: &Ast, args: &[Id]) -> Option<Result<Windowing, Error>> {
+    let (unit, time, zone) = match args {
+        [unit, time] => (*unit, *time, None),
+        [unit, time, zone] => (*unit, *time, Some(ast.node(*zone))),
+        _ => return None,
+    };
+    let Node::Text(unit) = ast.node(unit) else { return None };
+    let (_, size) = UNITS.iter().find(|(name, _)| *name == &**unit)?;
+    let found = time_field(ast, time).map(|(time, written)| {
+        let zone = match zone {
+            Some(Node::Text(zone)) => Some(zone.to_string()),
+            _ => written,
+        };
+        let (kind, size) = (WindowKind::Aligned, (*size).to_owned());
+        Windowing { time, zone, kind, size, every: None }
+    });
+    Some(found)
+}
+
+/// Returns a field, or `None` for the arrival time, and the time zone of `at time zone`.
+fn time_field(ast: &Ast, id: Id) -> Result<(Option<String>, Option<String>), Error> {
     match ast.node(id) {
-        Node::Field(name) if last_name(name).eq_ignore_ascii_case(ROWTIME) => Ok(None),
-        Node::Field(_) => Ok(Some(ast.canonical(id))),
+        Node::Field(name) if last_name(name).eq_ignore_ascii_case(ROWTIME) => Ok((None, None)),
+        Node::Field(_) => Ok((Some(ast.canonical(id)), None)),
+        Node::Call { name, args, .. } if &**name == "timezone" => match &**args {
+            [zone, time] => match ast.node(*zone) {
+                Node::Text(zone) => Ok((time_field(ast, *time)?.0, Some(zone.to_string()))),
+                _ => Err(ast.error(*zone, "a time zone is a text in quotes")),
+            },
+            _ => Err(ast.error(id, "a time zone and a time are expected")),
+        },
         _ => Err(ast.error(id, "the time of a window is a field")),
     }
 }
@@ -71,9 +112,15 @@ fn last_name(name: &str) -> &str {
     name.rsplit(['.', '/']).next().unwrap_or(name)
 }
 
-fn duration(ast: &Ast, id: Id) -> Result<i64, Error> {
+/// Returns the length that an interval is, as in a pipeline file.
+fn length(ast: &Ast, id: Id) -> Result<String, Error> {
     match ast.node(id) {
-        Node::Duration(millis) if *millis > 0 => Ok(*millis),
+        Node::Duration(millis) if *millis > 0 => Ok(duration_text(*millis)),
+        Node::Months(months) if *months > 0 => Ok(match months {
+            months if months % 12 == 0 => format!("{}y", months / 12),
+            months if months % 3 == 0 => format!("{}q", months / 3),
+            months => format!("{months}mo"),
+        }),
         _ => Err(ast.error(id, "a duration such as interval '1' minute is expected")),
     }
 }
@@ -85,15 +132,14 @@ fn duration(ast: &Ast, id: Id) -> Result<i64, Error> {
 pub(super) fn lowered(ast: &Ast, select: &Select) -> Result<SqlStatement, Error> {
     let mut spec = PipelineSpec::default();
     let (window, groups) = groups(ast, select)?;
-    if let Some(Windowing { time, size, every, is_session }) = window {
-        spec.time = time;
-        let size = Some(duration_text(size));
-        if is_session {
-            spec.session = size;
-        } else {
-            spec.window = size;
-        }
-        spec.every = every.map(duration_text);
+    if let Some(Windowing { time, zone, kind, size, every }) = window {
+        (spec.time, spec.timezone, spec.every) = (time, zone, every);
+        let key = match kind {
+            WindowKind::Aligned => &mut spec.window,
+            WindowKind::Session => &mut spec.session,
+            WindowKind::Stagger => &mut spec.stagger,
+        };
+        *key = Some(size);
     }
     let (mut group, mut agg) = (Vec::new(), Vec::new());
     for id in &groups {
@@ -149,7 +195,8 @@ fn ordered(ast: &Ast, select: &Select, id: Id) -> String {
 /// Returns the window of a statement, and its groups without it.
 fn groups(ast: &Ast, select: &Select) -> Result<(Option<Windowing>, Vec<Id>), Error> {
     let mut window = select.window.clone();
-    let mut groups = Vec::new();
+    // Times in a partition are groups: the window is given.
+    let mut groups = select.partition.clone();
     for id in &select.group {
         let id = resolved(ast, select, *id)?;
         if is_bound(ast, id) {
@@ -193,9 +240,9 @@ fn window_of(ast: &Ast, id: Id) -> Option<Result<Windowing, Error>> {
     match ast.node(id) {
         Node::Call { name, args, by: Some(size), .. } if &**name == "step" => {
             let time = args.first().map(|time| time_field(ast, *time))?;
-            Some(time.and_then(|time| {
-                let size = duration(ast, *size)?;
-                Ok(Windowing { time, size, every: None, is_session: false })
+            Some(time.and_then(|(time, zone)| {
+                let (kind, size) = (WindowKind::Aligned, length(ast, *size)?);
+                Ok(Windowing { time, zone, kind, size, every: None })
             }))
         }
         Node::Call { name, args, .. } => windowing(ast, name, args),

@@ -61,6 +61,8 @@ struct Select {
     tables: Vec<String>,
     /// A window function in place of a table.
     window: Option<Windowing>,
+    /// What the windows of `windowed by stagger` are partitioned by.
+    partition: Vec<Id>,
     filter: Option<Id>,
     group: Vec<Id>,
     having: Option<Id>,
@@ -80,12 +82,19 @@ struct Item {
 struct Windowing {
     /// The field of the event time; `None` for the arrival time.
     time: Option<String>,
-    /// Milliseconds: the size, or the gap of sessions.
-    size: i64,
-    /// True if the windows are sessions of each group.
-    is_session: bool,
-    /// Milliseconds between the starts of two windows, if they overlap.
-    every: Option<i64>,
+    zone: Option<String>,
+    kind: WindowKind,
+    /// The size, or the gap of sessions, as in a pipeline file.
+    size: String,
+    /// The time between the starts of two windows, if they overlap.
+    every: Option<String>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum WindowKind {
+    Aligned,
+    Session,
+    Stagger,
 }
 
 /// Returns the canonical text of an expression, with a name.

@@ -1,12 +1,12 @@
 //! From text to a [`Select`].
 
-use super::lower::windowing;
+use super::lower::{staggered, windowing};
 use super::{Item, Select};
 use crate::error::Error;
 use crate::query::expression::{Ast, Kind, Parser};
 
 /// What SQL has and a pipeline has not, with what to do instead.
-const REFUSED: [(&str, &str); 16] = [
+const REFUSED: [(&str, &str); 15] = [
     ("join", "join of streams"),
     ("inner", "join of streams"),
     ("left", "join of streams"),
@@ -22,12 +22,11 @@ const REFUSED: [(&str, &str); 16] = [
     ("lateral", "LATERAL"),
     ("over", "OVER: GROUP BY HOP(time, slide, size) is a sliding window"),
     ("window", "WINDOW: GROUP BY HOP(time, slide, size) is a sliding window"),
-    ("windowed", "WINDOWED BY: GROUP BY TUMBLE(time, size) is a window"),
 ];
 
 /// Words that end an item, so that it has no name without `as`.
-const CLAUSES: [&str; 10] =
-    ["from", "where", "group", "having", "order", "limit", "as", "on", "using", "emit"];
+const CLAUSES: [&str; 11] =
+    ["from", "where", "windowed", "group", "having", "order", "limit", "as", "on", "using", "emit"];
 
 /// Parses a text with one `select`.
 ///
@@ -144,6 +143,7 @@ fn select(parser: &mut Parser<'_>) -> Result<Select, Error> {
     if parser.take("where")? {
         select.filter = Some(parser.expression()?);
     }
+    windowed(parser, &mut select)?;
     if parser.take("group")? {
         parser.expect("by")?;
         select.group = list(parser)?;
@@ -159,6 +159,26 @@ fn select(parser: &mut Parser<'_>) -> Result<Select, Error> {
         select.limit = Some(limit(parser)?);
     }
     Ok(select)
+}
+
+/// Parses `windowed by stagger (partition by k range interval '1' minute)`, whose time is that of
+/// the arrival.
+fn windowed(parser: &mut Parser<'_>, select: &mut Select) -> Result<(), Error> {
+    if !parser.take("windowed")? {
+        return Ok(());
+    }
+    parser.expect("by")?;
+    parser.expect("stagger")?;
+    parser.expect("(")?;
+    if parser.take("partition")? {
+        parser.expect("by")?;
+        select.partition = list(parser)?;
+    }
+    parser.expect("range")?;
+    let size = parser.expression()?;
+    parser.expect(")")?;
+    select.window = Some(staggered(parser.tree(), size)?);
+    Ok(())
 }
 
 fn items(parser: &mut Parser<'_>, select: &mut Select) -> Result<(), Error> {

@@ -53,6 +53,32 @@ fn s125_a_statement_is_the_pipeline_that_it_says() {
             "select date_trunc('hour', ts), count(*) from t group by date_trunc('hour', ts)",
             r#"time = "ts"; window = "1h"; agg = ["count(*)"]"#,
         ),
+        (
+            "select count(*) from t group by tumble(ts at time zone 'Europe/Berlin', interval '1' day)",
+            r#"time = "ts"; window = "1d"; timezone = "Europe/Berlin"; agg = ["count(*)"]"#,
+        ),
+        (
+            "select count(*) from t group by hop(ts, interval '1' month, interval '1' year)",
+            r#"time = "ts"; window = "1y"; every = "1mo"; agg = ["count(*)"]"#,
+        ),
+        (
+            "select count(*) from table(tumble(table t, descriptor(ts), interval 2 quarters))",
+            r#"time = "ts"; window = "2q"; agg = ["count(*)"]"#,
+        ),
+        (
+            "select count(*) from t group by date_trunc('week', ts, 'Asia/Tokyo')",
+            r#"time = "ts"; window = "1w"; timezone = "Asia/Tokyo"; agg = ["count(*)"]"#,
+        ),
+        (
+            "select k, stagger_start(ts, 1m), count(*) from t group by stagger(ts, 1m), k",
+            r#"time = "ts"; stagger = "1m"; group = ["k"]; agg = ["count(*)"]"#,
+        ),
+        (
+            "select stream floor(event_time to minute), ticker, count(ticker) as n from s \
+             windowed by stagger (partition by floor(event_time to minute), ticker \
+             range interval '1' minute)",
+            r#"stagger = "1m"; group = ["date_trunc('minute', event_time)", "ticker"]; agg = ["count(ticker) as n"]"#,
+        ),
         // The programs of Amazon's guide qualify every column and window by the arrival time.
         (
             r#"CREATE OR REPLACE STREAM "DESTINATION" (ticker VARCHAR(4), n DECIMAL(3, 1));
@@ -111,8 +137,11 @@ fn s125_what_no_pipeline_can_do_is_refused_with_its_place() {
         ("select count(*) from t limit 1 offset 5", "there is no OFFSET"),
         ("select count(*) over w from t", "there is no OVER"),
         ("select count(*) from t; select count(*) from u", "more than one SELECT"),
-        ("select count(*) from t group by tumble(ts)", "tumble takes a time and a size"),
+        ("select count(*) from t group by tumble(ts)", "take a time and a size"),
         ("select count(*) from t group by tumble(ts, 5)", "a duration such as"),
+        ("select count(*) from t group by stagger(ts)", "tumble and stagger take a time"),
+        ("select count(*) from t windowed by hop", "\"stagger\" is expected, not hop"),
+        ("select k from t group by tumble(ts at time zone x, 1m)", "a time zone in quotes"),
         ("select count(*) from t group by tumble(ts, 1m), tumble(ts, 2m)", "more than one window"),
         ("select count(*) from t group by 3", "there is no column 3: there are 1"),
         ("select count(*) from t limit x", "a number of rows is expected, not x"),

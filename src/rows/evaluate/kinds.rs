@@ -27,6 +27,10 @@ impl Lowering<'_> {
             Node::Int(_) | Node::Float(_) => Kind::Number,
             Node::Text(_) => Kind::Text,
             Node::Duration(_) => Kind::Duration,
+            Node::Months(_) => {
+                let why = "months and years have no fixed length: they are sizes of windows only";
+                return Err(ast.error(id, why));
+            }
             Node::Time(_) => Kind::Time,
             Node::Field(name) => self.names.named(name).kind,
             Node::Bool(_)

@@ -245,6 +245,8 @@ fn errors_name_the_column_and_the_remedy() {
         ("x // 100 = '2'", 12, "'2' is text, and a number is needed here"),
         ("not 3", 5, "3 is a number, and a condition is needed here, as in 3 > 0"),
         ("x + 1", 1, "a condition is needed here"),
+        ("t > interval '1' month", 5, "months and years have no fixed length"),
+        ("t at time zone 'UTC' > 1", 1, "AT TIME ZONE is for the time of a window"),
         ("lenght(x) > 1", 1, "there is no function lenght (did you mean \"length\"?)"),
         ("sum(x) > 1", 1, "sum is an aggregate of many records"),
         ("p99.9(x) > 1", 1, "p99.9 is an aggregate of many records"),

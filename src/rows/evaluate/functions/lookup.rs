@@ -86,6 +86,11 @@ impl Lowering<'_> {
             let why = format!("{name} is an aggregate of many records, and here is one record");
             return self.ast.error(id, why);
         }
+        if name == "timezone" {
+            let why = "AT TIME ZONE is for the time of a window; date_trunc, date_part and strftime \
+                       take a zone as their last argument";
+            return self.ast.error(id, why);
+        }
         let known = all().flat_map(|function| function.names.iter().copied());
         self.ast.error(id, format!("there is no function {name}{}", nearest(name, known)))
     }
