@@ -138,13 +138,6 @@ pub trait KeyOf<R: ?Sized> {
 
     /// Returns the record's key.
     fn key<'r>(&self, record: &'r R) -> Self::Borrowed<'r>;
-
-    /// Returns by how much the record raises the count of its key in a top-k. Default: 1.
-    #[inline]
-    fn weight(&self, record: &R) -> u64 {
-        let _ = record;
-        1
-    }
 }
 
 impl<R: ?Sized, K: Key + ?Sized + 'static, F: for<'a> Fn(&'a R) -> &'a K> KeyOf<R>

@@ -1,12 +1,10 @@
 //! The number of records in buckets that grow with the number.
 
-use super::extract::{ByValue, ValueOf};
+use super::extract::ByValue;
 use super::number::MaybeNumber;
-use super::{Aggregate, Hints, Invertible, Persistence, Quantiles, Reductions};
-use crate::codec::{Reader, Writer};
+use super::over_log_histogram::{HistogramAnswer, OverLogHistogram};
 use crate::error::Error;
 use crate::sketch::{Bucket, LogHistogram};
-use crate::time::Timestamp;
 
 /// Default relative accuracy: two buckets for each doubling of the number.
 const DEFAULT_BUCKET_ACCURACY: f64 = 0.2;
@@ -22,17 +20,28 @@ const DEFAULT_BUCKET_ACCURACY: f64 = 0.2;
 /// assert_eq!(buckets.iter().map(|bucket| bucket.count).sum::<u64>(), 1_000);
 /// # Ok::<(), Error>(())
 /// ```
-#[derive(Clone)]
-pub struct LogBuckets<N> {
-    of: Quantiles<N, 0>,
-}
+pub type LogBuckets<N> = OverLogHistogram<N, AllBuckets>;
+
+/// The buckets of a [`LogHistogram`], as the answer of an aggregate.
+///
+/// # Example
+/// ```
+/// use streamgauge::aggregate::{AllBuckets, HistogramAnswer};
+/// use streamgauge::sketch::LogHistogram;
+/// let mut numbers = LogHistogram::with_accuracy(0.2)?;
+/// [2.0, 2.5, 3.0].into_iter().try_for_each(|number| numbers.add(number, 1))?;
+/// assert_eq!(AllBuckets.read(&numbers).len(), 2);
+/// # Ok::<(), streamgauge::Error>(())
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct AllBuckets;
 
 /// Counts records by buckets that grow with the number, for numbers whose size is not known before.
 /// The answer has the [`Bucket`]s with at least one number, in ascending order. Counts are exact.
-/// The first bucket begins with the smallest number, and the last ends with the largest.
 ///
-/// There are two buckets for each doubling; [`accuracy`](LogBuckets::accuracy) gives narrower ones.
-/// For given bounds use [`histogram`](super::histogram()). A missing number (`None`) is skipped; NaN
+/// There are two buckets for each doubling: from 2 to below 3, from 3 to below 4, from 4 to below 6,
+/// and so on. The bounds do not depend on the numbers. [`accuracy`](OverLogHistogram::accuracy)
+/// gives narrower buckets. For given bounds use [`histogram`](super::histogram()). A missing number (`None`) is skipped; NaN
 /// and infinities make their record a dead letter.
 ///
 /// # Example
@@ -46,101 +55,35 @@ pub struct LogBuckets<N> {
 /// }
 /// let buckets = latency.output(&accumulator);
 /// assert_eq!(buckets.iter().map(|bucket| bucket.count).collect::<Vec<_>>(), [1, 2, 1]);
-/// assert!(buckets[1].lower <= 1.2 && 1.3 <= buckets[1].upper);
-/// assert_eq!((buckets[0].lower, buckets[2].upper), (0.0, 900.0));
+/// assert_eq!((buckets[1].lower, buckets[1].upper), (1.0, 1.5));
+/// assert_eq!((buckets[2].lower, buckets[2].upper), (768.0, 1024.0));
 /// ```
 pub fn log_histogram<R: ?Sized, V: MaybeNumber, F: Fn(&R) -> V>(
     number: F,
 ) -> LogBuckets<ByValue<R, V, F>> {
-    LogBuckets { of: super::quantiles([], number).accuracy(DEFAULT_BUCKET_ACCURACY) }
+    LogBuckets::new(ByValue::new(number))
 }
 
 impl<N> LogBuckets<N> {
-    /// Sets the relative accuracy: a bucket is at most about twice as wide, as a share of its
-    /// numbers. Default: 0.2. See [`LogHistogram::with_accuracy`].
-    ///
-    /// # Example
-    /// ```
-    /// use streamgauge::prelude::*;
-    /// let buckets = |alpha| {
-    ///     let latency = log_histogram(|millis: &u32| *millis).accuracy(alpha);
-    ///     let mut pipeline = Pipeline::builder().aggregate(latency).build()?;
-    ///     Ok::<_, Error>(pipeline.over(1..=1_000).next().map_or(0, |found| found.value.len()))
-    /// };
-    /// assert!(buckets(0.2)? < buckets(0.05)?);
-    /// # Ok::<(), Error>(())
-    /// ```
-    #[must_use]
-    pub fn accuracy(mut self, alpha: f64) -> Self {
-        self.of = self.of.accuracy(alpha);
-        self
+    pub(crate) fn new(number: N) -> Self {
+        LogBuckets::within(DEFAULT_BUCKET_ACCURACY, AllBuckets, number)
     }
 }
 
-impl<R: ?Sized, N: ValueOf<R, Value: MaybeNumber>> Aggregate<R> for LogBuckets<N> {
-    type Accumulator = LogHistogram;
+impl HistogramAnswer for AllBuckets {
     type Output = Vec<Bucket>;
 
+    const NAME: &'static str = "log_histogram";
+
     fn validate(&self) -> Result<(), Error> {
-        self.of.validate()
-    }
-
-    fn init(&self) -> LogHistogram {
-        self.of.init()
-    }
-
-    #[inline]
-    fn check(&self, accumulator: Option<&LogHistogram>, record: &R) -> Result<(), Error> {
-        self.of.check(accumulator, record)
-    }
-
-    #[inline]
-    fn add(&self, accumulator: &mut LogHistogram, record: &R, time: Timestamp) {
-        self.of.add(accumulator, record, time);
-    }
-
-    fn merge(&self, into: &mut LogHistogram, from: &LogHistogram) -> Result<(), Error> {
-        into.merge(from)
-    }
-
-    fn inverse(&self) -> Option<&dyn Invertible<R, LogHistogram>> {
-        self.of.inverse()
-    }
-
-    fn output(&self, accumulator: &LogHistogram) -> Vec<Bucket> {
-        accumulator.buckets()
-    }
-
-    #[inline]
-    fn state_bytes(&self, accumulator: &LogHistogram) -> usize {
-        accumulator.resident_bytes()
-    }
-
-    fn persistence(&self) -> Result<&dyn Persistence<R, Self::Accumulator>, Error> {
-        Ok(self)
-    }
-
-    #[inline]
-    fn hints(&self) -> Hints {
-        Hints::CHECKS_RECORD
-    }
-}
-
-impl<R: ?Sized, N: ValueOf<R, Value: MaybeNumber>> Persistence<R, LogHistogram> for LogBuckets<N> {
-    fn describe(&self) -> String {
-        format!("buckets, {}", Persistence::<R, _>::describe(&self.of))
-    }
-
-    fn encode(&self, accumulator: &LogHistogram, writer: &mut Writer) -> Result<(), Error> {
-        accumulator.encode(writer);
         Ok(())
     }
 
-    fn decode(&self, reader: &mut Reader<'_>) -> Result<LogHistogram, Error> {
-        Persistence::<R, _>::decode(&self.of, reader)
+    fn describe(&self) -> String {
+        "buckets".into()
     }
 
-    fn reduce(&self, accumulator: &mut LogHistogram, tolerance: f64, reductions: &mut Reductions) {
-        Persistence::<R, _>::reduce(&self.of, accumulator, tolerance, reductions);
+    fn read(&self, histogram: &LogHistogram) -> Vec<Bucket> {
+        histogram.buckets()
     }
 }

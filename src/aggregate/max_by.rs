@@ -32,6 +32,12 @@ pub struct MaxBy<V, N> {
     by: N,
 }
 
+impl<V, N> MaxBy<V, N> {
+    pub(crate) fn new(value: V, by: N) -> Self {
+        MaxBy { value, by }
+    }
+}
+
 /// The value of the record with the smallest number. Created by [`min_by`].
 ///
 /// # Example
@@ -49,14 +55,19 @@ pub struct MinBy<V, N> {
     by: N,
 }
 
+impl<V, N> MinBy<V, N> {
+    pub(crate) fn new(value: V, by: N) -> Self {
+        MinBy { value, by }
+    }
+}
+
 /// Returns the value of the record with the largest number `by`: `max_by(|hit: &Hit|
 /// hit.url.clone(), |hit: &Hit| hit.latency_ms)` is the slowest URL. `None` without records.
 ///
-/// Of several records with this number, it is the value of the one with the earliest event time,
-/// and of those with this time, the smallest value ([`Durable::order`]). So the answer does not
-/// depend on the order of records, batches or merges. A record whose number is missing (`None`) is
-/// skipped, and NaN makes its record a dead letter. `value` is called only if its record may be
-/// kept.
+/// Of several records with this number, it is the largest value ([`Durable::order`]). So the answer
+/// does not depend on the order of records, on batches or on merges. A record whose number is
+/// missing (`None`) is skipped, and NaN makes its record a dead letter. `value` is called only if
+/// its record may be kept.
 ///
 /// # Example
 /// ```
@@ -66,10 +77,10 @@ pub struct MinBy<V, N> {
 /// let slowest = max_by(|hit: &Hit| hit.url.to_string(), |hit: &Hit| hit.millis);
 /// let mut accumulator = slowest.init();
 /// assert_eq!(slowest.output(&accumulator), None);
-/// for (at, url, millis) in [(0, "/a", 20), (2, "/b", 90), (1, "/c", 90)] {
-///     slowest.add(&mut accumulator, &Hit { url, millis }, Timestamp::from_millis(at));
+/// for (url, millis) in [("/a", 20), ("/c", 90), ("/b", 90)] {
+///     slowest.add(&mut accumulator, &Hit { url, millis }, Timestamp::from_millis(0));
 /// }
-/// assert_eq!(slowest.output(&accumulator).as_deref(), Some("/c")); // it was earlier than /b
+/// assert_eq!(slowest.output(&accumulator).as_deref(), Some("/c")); // it is larger than /b
 /// ```
 pub fn max_by<R, V, N, F, G>(value: F, by: G) -> MaxBy<ByValue<R, V, F>, ByValue<R, N, G>>
 where
@@ -79,10 +90,11 @@ where
     F: Fn(&R) -> V,
     G: Fn(&R) -> N,
 {
-    MaxBy { value: ByValue::new(value), by: ByValue::new(by) }
+    MaxBy::new(ByValue::new(value), ByValue::new(by))
 }
 
-/// Returns the value of the record with the smallest number `by`. Otherwise as [`max_by`].
+/// Returns the value of the record with the smallest number `by`, and of several records with this
+/// number the smallest value. Otherwise as [`max_by`].
 ///
 /// # Example
 /// ```
@@ -103,44 +115,51 @@ where
     F: Fn(&R) -> V,
     G: Fn(&R) -> N,
 {
-    MinBy { value: ByValue::new(value), by: ByValue::new(by) }
+    MinBy::new(ByValue::new(value), ByValue::new(by))
 }
 
-/// What is kept of the best record: its number, its event time, and its value.
-type Best<K, V> = Option<(K, Timestamp, V)>;
+/// A value that is kept beside the number of its record: any [`Durable`] one. Nothing outside of the
+/// crate can implement it.
+pub trait KeptValue {
+    /// The type of the value as it is kept.
+    type Owned: Durable + Clone + Send + Sync + 'static;
 
-/// Adds a record with this rank and time, if it is better than the one that is kept.
-#[inline]
-fn keep<N: Ranked, V: Durable>(
-    best: &mut Best<N::Kept, V>,
-    (by, time): (N, Timestamp),
-    wanted: Ordering,
-    value: impl FnOnce() -> V,
-) {
-    let Some((kept, kept_time, kept_value)) = best else {
-        *best = Some((by.keep(), time, value()));
-        return;
-    };
-    let rank = by.rank(kept);
-    if rank == wanted || (rank.is_eq() && time < *kept_time) {
-        *best = Some((by.keep(), time, value()));
-    } else if rank.is_eq() && time == *kept_time {
-        let value = value();
-        if value.order(kept_value).is_lt() {
-            *kept_value = value;
-        }
+    /// Returns the value, to be kept.
+    fn into_owned(self) -> Self::Owned;
+
+    /// Compares with a value that was kept before, in an order in which no two different values are
+    /// equal.
+    fn order_with(&self, kept: &Self::Owned) -> Ordering;
+}
+
+impl<V: Durable + Clone + Send + Sync + 'static> KeptValue for V {
+    type Owned = V;
+
+    #[inline]
+    fn into_owned(self) -> V {
+        self
+    }
+
+    #[inline]
+    fn order_with(&self, kept: &V) -> Ordering {
+        self.order(kept)
     }
 }
+
+type OwnedOf<V> = <V as KeptValue>::Owned;
+
+/// The number and the value of the best record.
+type Best<N, V> = Option<(KeptOf<N>, OwnedOf<V>)>;
 
 macro_rules! best {
     ($aggregate:ident, $name:literal, $wanted:expr) => {
         impl<R: ?Sized, V, N> Aggregate<R> for $aggregate<V, N>
         where
-            V: ValueOf<R, Value: Durable + Clone + Send + Sync + 'static>,
+            V: ValueOf<R, Value: KeptValue>,
             N: ValueOf<R, Value: MaybeRanked>,
         {
-            type Accumulator = Best<KeptOf<N::Value>, V::Value>;
-            type Output = Option<V::Value>;
+            type Accumulator = Best<N::Value, V::Value>;
+            type Output = Option<OwnedOf<V::Value>>;
 
             fn init(&self) -> Self::Accumulator {
                 None
@@ -156,9 +175,20 @@ macro_rules! best {
             }
 
             #[inline]
-            fn add(&self, accumulator: &mut Self::Accumulator, record: &R, time: Timestamp) {
-                if let Some(by) = self.by.value(record).ranked() {
-                    keep(accumulator, (by, time), $wanted, || self.value.value(record));
+            fn add(&self, accumulator: &mut Self::Accumulator, record: &R, _time: Timestamp) {
+                let Some(by) = self.by.value(record).ranked() else { return };
+                let rank = accumulator.as_ref().map_or($wanted, |(kept, _)| by.rank(kept));
+                if rank == $wanted.reverse() {
+                    return;
+                }
+                let value = self.value.value(record);
+                match accumulator {
+                    Some((_, kept)) if rank.is_eq() => {
+                        if value.order_with(kept) == $wanted {
+                            *kept = value.into_owned();
+                        }
+                    }
+                    _ => *accumulator = Some((by.keep(), value.into_owned())),
                 }
             }
 
@@ -167,12 +197,10 @@ macro_rules! best {
                 into: &mut Self::Accumulator,
                 from: &Self::Accumulator,
             ) -> Result<(), Error> {
-                let Some((by, time, value)) = from else { return Ok(()) };
-                let replaces = into.as_ref().is_none_or(|(kept, kept_time, kept_value)| {
-                    let rank = RankedOf::<N::Value>::rank_kept(by, kept);
-                    rank == $wanted
-                        || rank.is_eq()
-                            && time.cmp(kept_time).then_with(|| value.order(kept_value)).is_lt()
+                let Some((by, value)) = from else { return Ok(()) };
+                let replaces = into.as_ref().is_none_or(|(kept_by, kept)| {
+                    let rank = RankedOf::<N::Value>::rank_kept(by, kept_by);
+                    rank.then_with(|| value.order(kept)) == $wanted
                 });
                 if replaces {
                     into.clone_from(from);
@@ -180,8 +208,8 @@ macro_rules! best {
                 Ok(())
             }
 
-            fn output(&self, accumulator: &Self::Accumulator) -> Option<V::Value> {
-                accumulator.as_ref().map(|(_, _, value)| value.clone())
+            fn output(&self, accumulator: &Self::Accumulator) -> Self::Output {
+                accumulator.as_ref().map(|(_, value)| value.clone())
             }
 
             #[inline]
@@ -199,31 +227,28 @@ macro_rules! best {
             }
         }
 
-        impl<R: ?Sized, V, N> Persistence<R, Best<KeptOf<N::Value>, V::Value>> for $aggregate<V, N>
+        impl<R: ?Sized, V, N> Persistence<R, Best<N::Value, V::Value>> for $aggregate<V, N>
         where
-            V: ValueOf<R, Value: Durable + Clone + Send + Sync + 'static>,
+            V: ValueOf<R, Value: KeptValue>,
             N: ValueOf<R, Value: MaybeRanked>,
         {
             fn describe(&self) -> String {
-                let (value, by) = (V::Value::NAME, KeptOf::<N::Value>::NAME);
+                let (value, by) = (OwnedOf::<V::Value>::NAME, KeptOf::<N::Value>::NAME);
                 format!(concat!($name, " of {}, {}"), value, by)
             }
 
             fn encode(
                 &self,
-                accumulator: &Best<KeptOf<N::Value>, V::Value>,
+                accumulator: &Best<N::Value, V::Value>,
                 writer: &mut Writer,
             ) -> Result<(), Error> {
                 accumulator.write(writer);
                 Ok(())
             }
 
-            fn decode(
-                &self,
-                reader: &mut Reader<'_>,
-            ) -> Result<Best<KeptOf<N::Value>, V::Value>, Error> {
+            fn decode(&self, reader: &mut Reader<'_>) -> Result<Best<N::Value, V::Value>, Error> {
                 match Durable::read(reader)? {
-                    Some((by, _, _)) if RankedOf::<N::Value>::is_nan(&by) => {
+                    Some((by, _)) if RankedOf::<N::Value>::is_nan(&by) => {
                         Err(reader.corrupt(concat!($name, " of NaN")))
                     }
                     best => Ok(best),

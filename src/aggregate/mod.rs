@@ -28,6 +28,7 @@ mod log_histogram;
 mod max_by;
 mod mean;
 mod number;
+mod over_log_histogram;
 mod per_group;
 mod persistence;
 mod quantile;
@@ -57,10 +58,11 @@ pub use groups::{Groups, Other};
 pub use histogram::{BucketCounts, Histogram, histogram};
 pub use invertible::Invertible;
 pub use keys::Keys;
-pub use log_histogram::{LogBuckets, log_histogram};
+pub use log_histogram::{AllBuckets, LogBuckets, log_histogram};
 pub use max_by::{MaxBy, MinBy, max_by, min_by};
 pub use mean::{Mean, MeanAccumulator, mean};
 pub use number::{IntegerSum, MaybeNumber, Moments, Number, Total, Wide};
+pub use over_log_histogram::{HistogramAnswer, OverLogHistogram};
 pub use per_group::PerGroup;
 pub use persistence::Persistence;
 pub use quantile::{DEFAULT_ACCURACY, Quantile, Quantiles, quantile, quantiles};
@@ -75,6 +77,8 @@ pub(crate) use extrema::Ranked;
 #[cfg(feature = "spec")]
 pub(crate) use hints::Growth;
 pub(crate) use hints::Hints;
+#[cfg(feature = "spec")]
+pub(crate) use max_by::KeptValue;
 #[cfg(feature = "spec")]
 pub(crate) use number::sealed::Sealed;
 pub(crate) use persistence::{description, seed_fingerprint};

@@ -203,7 +203,7 @@ impl<R: ?Sized, E: KeyOf<R>> Aggregate<R> for TopK<E> {
 
     #[inline]
     fn add(&self, accumulator: &mut Self::Accumulator, record: &R, _time: Timestamp) {
-        accumulator.add_borrowed(&self.key.key(record), self.key.weight(record));
+        accumulator.add_borrowed(&self.key.key(record), 1);
     }
 
     fn merge(&self, into: &mut Self::Accumulator, from: &Self::Accumulator) -> Result<(), Error> {

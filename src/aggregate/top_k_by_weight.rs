@@ -66,10 +66,20 @@ where
     V: MaybeNumber,
     G: Fn(&R) -> V,
 {
-    TopKByWeight { top: super::top_k(k, key), weight: ByValue::new(weight) }
+    TopKByWeight::new(super::top_k(k, key), ByValue::new(weight))
 }
 
 impl<E, W> TopKByWeight<E, W> {
+    pub(crate) fn new(top: TopK<E>, weight: W) -> Self {
+        TopKByWeight { top, weight }
+    }
+
+    /// The number of counters.
+    #[cfg(feature = "spec")]
+    pub(crate) fn counters_max(&self) -> usize {
+        self.top.counters_max()
+    }
+
     /// Sets the number of counters, as [`TopK::counters`].
     ///
     /// # Example

@@ -174,14 +174,27 @@ fn state_written_max(state: &StateSpec) -> (usize, usize) {
         StateSpec::Histogram(..) => {
             (64 + 2 * histogram_buckets_max() * 5, 64 + 2 * 2 * DOUBLINGS * 3)
         }
+        StateSpec::Buckets(..) => same(64 + 2 * 2 * DOUBLINGS * 3),
         StateSpec::Distinct(..) => {
             ((DISTINCT_EXACT_MAX * 9).max(1 << DISTINCT_PRECISION) + 64, 128)
         }
-        StateSpec::Top(_, top) | StateSpec::Heaviest(_, top) => (
-            top.counters_max().saturating_mul(2 * row + filter).saturating_add(64),
-            top.counters_max().min(TOP_ROWS_MIN) * (2 * row + filter) + 64,
-        ),
+        StateSpec::Top(..) | StateSpec::Heaviest(..) => {
+            let counters = counters_max(state);
+            (
+                counters.saturating_mul(2 * row + filter).saturating_add(64),
+                counters.min(TOP_ROWS_MIN) * (2 * row + filter) + 64,
+            )
+        }
         _ => same(20),
+    }
+}
+
+/// Returns the number of counters of a top-k; 0 of any other state.
+fn counters_max(state: &StateSpec) -> usize {
+    match state {
+        StateSpec::Top(_, top) => top.counters_max(),
+        StateSpec::Heaviest(_, top) => top.counters_max(),
+        _ => 0,
     }
 }
 
@@ -222,7 +235,7 @@ fn state_bytes_min(state: &StateSpec) -> usize {
     const CELL: usize = 48;
     match state {
         StateSpec::Squares(..) => CELL + 240,
-        StateSpec::Histogram(..) => CELL + size_of::<LogHistogram>(),
+        StateSpec::Histogram(..) | StateSpec::Buckets(..) => CELL + size_of::<LogHistogram>(),
         StateSpec::Distinct(..) => CELL + 64,
         StateSpec::Top(..) | StateSpec::Heaviest(..) => CELL + 200,
         _ => CELL,
@@ -238,10 +251,12 @@ fn state_bytes_max(state: &StateSpec) -> usize {
         // Both signs, with the negative one in a box; entries of a list that may have twice the
         // needed capacity.
         StateSpec::Histogram(..) => 2 * histogram_buckets_max() * 24 + 128,
+        // Both signs, two buckets for each possible doubling.
+        StateSpec::Buckets(..) => 2 * 2 * DOUBLINGS * 24 + 128,
         StateSpec::Distinct(..) => (DISTINCT_EXACT_MAX * 20).max(1 << DISTINCT_PRECISION),
         // Twice as many rows as counters, and the filter.
-        StateSpec::Top(_, top) | StateSpec::Heaviest(_, top) => {
-            top.counters_max().saturating_mul(2 * (75 + KEY_BYTES) + 64)
+        StateSpec::Top(..) | StateSpec::Heaviest(..) => {
+            counters_max(state).saturating_mul(2 * (75 + KEY_BYTES) + 64)
         }
         _ => 0,
     };
@@ -271,13 +286,14 @@ fn worth(function: &Function) -> String {
         Function::First(_) => "exact; of equal event times the record that came first".into(),
         Function::Last(_) => "exact; of equal event times the record that came last".into(),
         Function::MinBy(..) | Function::MaxBy(..) => {
-            "exact; of equal values the first or the last by order".into()
+            "exact; of equal values the largest for max_by, the smallest for min_by".into()
         }
         Function::Frequency(..) => "exact: the one value is counted".into(),
         Function::Quantile(..) => format!("nearest rank; {}", histogram_worth()),
         Function::Median(_) => {
             format!("the middle value, or the mean of the two; {}", histogram_worth())
         }
+        Function::Buckets(_) => "exact counts; two buckets for each doubling".into(),
         Function::Distinct(_) => format!(
             "exact up to {DISTINCT_EXACT_MAX} distinct values, then HyperLogLog: {:.1} % either way with 95 % confidence",
             2.0 * 104.0 / f64::from(1u32 << DISTINCT_PRECISION).sqrt()

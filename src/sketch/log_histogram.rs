@@ -7,7 +7,7 @@ mod subtract;
 
 use super::Estimate;
 use crate::error::{Error, ErrorKind};
-use bucket::{bucket_of, bucket_of_normal, edges};
+use bucket::{bucket_of, bucket_of_normal, edges, next_edge};
 use side::{Entry, Side};
 
 /// Maximum number of mantissa bits that choose the bucket: 8192 buckets per doubling.
@@ -32,15 +32,15 @@ const INTEGERS_ALL: f64 = 4_503_599_627_370_496.0;
 /// use streamgauge::sketch::{Bucket, LogHistogram};
 /// let mut numbers = LogHistogram::with_accuracy(0.01)?;
 /// numbers.add(5.0, 2)?;
-/// assert_eq!(numbers.buckets(), [Bucket { lower: 5.0, upper: 5.0, count: 2 }]);
+/// assert_eq!(numbers.buckets(), [Bucket { lower: 5.0, upper: 5.0625, count: 2 }]);
 /// # Ok::<(), streamgauge::Error>(())
 /// ```
 #[derive(Clone, Copy, PartialEq, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Bucket {
-    /// No number in the bucket is below this.
+    /// Positive numbers of the bucket are at least this, negative ones are above it.
     pub lower: f64,
-    /// No number in the bucket is above this.
+    /// Positive numbers of the bucket are below this, negative ones are at most this.
     pub upper: f64,
     /// The number of numbers.
     pub count: u64,
@@ -338,8 +338,10 @@ impl LogHistogram {
 
     /// Returns the buckets that have numbers, in ascending order. O(buckets).
     ///
-    /// A number is in the only bucket with `lower <= number <= upper`. The first begins with the
-    /// minimum, and the last ends with the maximum. If all numbers are integers, so are the bounds.
+    /// The bounds of a bucket do not depend on the numbers, and the upper bound of a bucket is the
+    /// lower bound of the next one. The magnitude of a number is at least the bound closer to 0, and
+    /// below the other one. 0 has a bucket of its own, from 0 to 0. The upper bound of the largest
+    /// doubles is infinite.
     ///
     /// # Example
     /// ```
@@ -348,24 +350,27 @@ impl LogHistogram {
     /// [-7.0, 0.0, 0.0, 3.0].into_iter().try_for_each(|number| numbers.add(number, 1))?;
     /// let buckets = numbers.buckets();
     /// assert_eq!(buckets.iter().map(|bucket| bucket.count).collect::<Vec<_>>(), [1, 2, 1]);
-    /// assert_eq!((buckets[0].lower, buckets[2].upper), (-7.0, 3.0));
+    /// assert_eq!((buckets[0].lower, buckets[0].upper), (-8.0, -6.0));
+    /// assert_eq!((buckets[2].lower, buckets[2].upper), (3.0, 4.0));
     /// # Ok::<(), streamgauge::Error>(())
     /// ```
     pub fn buckets(&self) -> Vec<Bucket> {
-        let of =
-            |count, Estimate { lower, upper, .. }: Estimate<f64>| Bucket { lower, upper, count };
+        let bounds = |side: &Side, bucket| {
+            let (low, _) = self.edges(side, bucket);
+            (low, next_edge(bucket, self.bits()))
+        };
         let negative = self.negative.iter().flat_map(|side| {
-            side.ascending().rev().map(|Entry { bucket, count }| {
-                let (low, high) = self.edges(side, bucket);
-                of(count, self.tightened(-high, -low))
+            side.ascending().rev().map(move |Entry { bucket, count }| {
+                let (low, next) = bounds(side, bucket);
+                Bucket { lower: -next, upper: -low, count }
             })
         });
-        let zeros = (self.zeros > 0).then(|| of(self.zeros, Estimate::exact(0.0)));
+        let zeros = Bucket { lower: 0.0, upper: 0.0, count: self.zeros };
         let positive = self.positive.ascending().map(|Entry { bucket, count }| {
-            let (low, high) = self.edges(&self.positive, bucket);
-            of(count, self.tightened(low, high))
+            let (lower, upper) = bounds(&self.positive, bucket);
+            Bucket { lower, upper, count }
         });
-        negative.chain(zeros).chain(positive).collect()
+        negative.chain((self.zeros > 0).then_some(zeros)).chain(positive).collect()
     }
 
     /// Returns the smallest and the largest magnitude of a bucket.

@@ -74,6 +74,21 @@ fn lists_of_tuples_and_histograms_are_on_a_page() {
 }
 
 #[test]
+fn s114_buckets_of_all_windows_are_in_the_order_of_their_bounds() {
+    let folder = Folder::new("page_buckets");
+    let log = folder.file("hits.jsonl", hits(120));
+    // The first minute has the larger numbers.
+    let agg = "histogram(400 - bytes)";
+    let flags = ["--time", "ts", "--window", "1m", "--agg", agg, "--output", "html"];
+    let page = streamgauge(&[&["run", &log], &flags[..]].concat()).succeeded().stdout.clone();
+    let table = between(&page, "<h2>histogram(", "</section>");
+    let keys: Vec<&str> = table.split("<bdi>").skip(1).map(|rest| between(rest, "", "<")).collect();
+    let found = |key: &str| keys.iter().position(|found| *found == key).unwrap();
+    let order = ["-1024 to -768", "-192 to -128", "0", "8 to 12", "384 to 512"].map(found);
+    assert!(order.is_sorted(), "{keys:?}");
+}
+
+#[test]
 fn a_window_that_the_input_does_not_fill_is_dotted() {
     let folder = Folder::new("page_cut");
     let page = |records: u64, flags: &[&str]| {

@@ -167,6 +167,12 @@ QUESTIONS = [
         "select country, max_by(user_id, latency_ms * 1000000 + bytes) as slowest from 'log.jsonl' group by country",
     ),
     Question(
+        "a histogram of latencies",
+        "run log.jsonl --where 'latency_ms >= 2' --agg 'histogram(latency_ms)'",
+        "select key, count(*) from (select (2 ** floor(log2(latency_ms)))::bigint as l, latency_ms * 2 < l * 3 as low, case when low then l || ' to ' || l * 3 // 2 else l * 3 // 2 || ' to ' || l * 2 end as key from 'log.jsonl' where latency_ms >= 2) group by l, low, key order by l, not low",
+        sorted=True,
+    ),
+    Question(
         "the hour of the day",
         "run orders.csv --group 'extract(hour from time) as hour'",
         "select extract(hour from time) as hour, count(*) as orders from 'orders.csv' group by hour",

@@ -33,6 +33,27 @@ fn top(hits: &[&Hit], k: usize) -> Value {
     rows.iter().take(k).map(row).collect()
 }
 
+/// Counts numbers in buckets whose bounds are 1, 1.5, 2, 3, 4, 6 and so on, found by steps.
+fn buckets(numbers: &[i64]) -> Value {
+    let mut counts = BTreeMap::<i64, (String, u64)>::new();
+    for number in numbers {
+        let (mut low, mut high) = (2, 3);
+        while high <= number.abs() {
+            (low, high) = (high, low * 2);
+        }
+        let (place, name) = match *number {
+            0 => (0, "0".to_owned()),
+            1 => (1, "1 to 1.5".to_owned()),
+            -1 => (-1, "-1.5 to -1".to_owned()),
+            number if number > 0 => (low, format!("{low} to {high}")),
+            _ => (-low, format!("-{high} to -{low}")),
+        };
+        counts.entry(place).or_insert((name, 0)).1 += 1;
+    }
+    let row = |(key, count): &(String, u64)| json!({"key": key, "count": count, "lower": count, "upper": count, "guaranteed": true});
+    counts.values().map(row).collect()
+}
+
 fn expected(hits: &[&Hit]) -> Value {
     let mut numbers: Vec<i64> = hits.iter().filter_map(|hit| hit.number).collect();
     numbers.sort_unstable();
@@ -51,6 +72,7 @@ fn expected(hits: &[&Hit]) -> Value {
             (low + high) as f64 / 2.0
         }),
         "top": top(hits, 2),
+        "buckets": buckets(&numbers),
     })
 }
 
@@ -58,7 +80,7 @@ proptest! {
     #![proptest_config(crate::cases(128))]
 
     #[test]
-    fn answers_equal_those_of_an_oracle_that_keeps_every_record(
+    fn s114_answers_equal_those_of_an_oracle_that_keeps_every_record(
         hits in prop::collection::vec(hit(), 0..60),
         size in 1i64..40,
         slide in 1i64..40,
@@ -68,7 +90,8 @@ proptest! {
             "time = 'ts'\ntime_format = 's'\nwindow = '{size}s'\nevery = '{slide}s'\n\
                  offset = '{offset}s'\ngroup = 'g'\nwhere = \"url != '/4'\"\n\
                  agg = 'count, count(x) as present, sum(x) as sum, mean(x) as mean, min(x) as min, \
-                 max(x) as max, p50(x) as median, median(x) as middle, top(2, url) as top'"
+                 max(x) as max, p50(x) as median, median(x) as middle, top(2, url) as top, \
+                 histogram(x) as buckets'"
         );
         let mut pipeline = pipeline(&toml);
         hits.iter().for_each(|hit| {
@@ -93,8 +116,10 @@ proptest! {
             for name in ["median", "middle"] {
                 row[name] = row[name]["value"].clone();
             }
-            let columns =
-                ["count", "present", "sum", "mean", "min", "max", "median", "middle", "top"];
+            let columns = [
+                "count", "present", "sum", "mean", "min", "max", "median", "middle", "top",
+                "buckets",
+            ];
             let columns: serde_json::Map<String, Value> =
                 columns.iter().map(|name| (name.to_string(), row[*name].clone())).collect();
             actual.push((start.as_second(), group, Value::from(columns)));

@@ -260,7 +260,9 @@ Aggregates (--agg), separated by commas, each with an optional `as NAME`:
   top(k, f), top(k, f, m)    the k most frequent values, by m counters (65,536)
   top(k, f by g)             the k values with the largest sums of g
   max_by(f, g), min_by(f, g) f of the record with the largest or smallest g
-  count_if(p), bool_and(p), bool_or(p), histogram(f, 10, 100)
+  count_if(p), bool_and(p), bool_or(p)
+  histogram(f), histogram(f, 10, 100)
+                             counts of buckets: two for each doubling, or these
   frequency(f, 'value')      number of records with f == 'value'
   sum(f) filter (where p)    of a part of the records; f may be any expression
   100.0 * count_if(status >= 500) / count as pct, rate(count)

@@ -13,7 +13,7 @@ use crate::row::Number;
 type OfAValue = fn(usize) -> Function;
 
 /// The aggregates of one value, by name.
-const OF_A_VALUE: [(&str, OfAValue); 11] = [
+const OF_A_VALUE: [(&str, OfAValue); 12] = [
     ("sum", Function::Sum),
     ("mean", Function::Mean),
     ("avg", Function::Mean),
@@ -25,10 +25,12 @@ const OF_A_VALUE: [(&str, OfAValue); 11] = [
     ("last", Function::Last),
     ("any", Function::First),
     ("median", Function::Median),
+    // With bounds it is not of one value.
+    ("histogram", Function::Buckets),
 ];
 
 /// The other aggregates.
-const OTHERS: [&str; 15] = [
+const OTHERS: [&str; 14] = [
     "count",
     "count_if",
     "distinct",
@@ -37,7 +39,6 @@ const OTHERS: [&str; 15] = [
     "percentile",
     "top",
     "frequency",
-    "histogram",
     "max_by",
     "min_by",
     "bool_and",
@@ -311,8 +312,8 @@ impl Lowering<'_, '_> {
         self.of_value(call, value, |slot| function(slot, by))
     }
 
-    /// Returns the buckets of `histogram(x, 0, 10, 100)`, each with what it is called and the count
-    /// of the values in it.
+    /// Returns the buckets of a histogram with given bounds, `histogram(x, 0, 10, 100)`: the name of
+    /// each, and the count of the values in it.
     ///
     /// # Errors
     /// [`ErrorKind::Parse`](crate::ErrorKind::Parse) if the bounds are no rising numbers.
@@ -329,9 +330,11 @@ impl Lowering<'_, '_> {
                 (value, bounds.to_vec())
             }
             _ => {
-                let why = "takes a value and the bounds of its buckets, as in \
-                           histogram(latency_ms, 10, 100, 1000)";
-                return Err(self.wrong(&call, why));
+                let why = format!(
+                    "takes a value and up to {BUCKETS_MAX} bounds of its buckets, as in \
+                     histogram(latency_ms) or histogram(latency_ms, 10, 100, 1000)"
+                );
+                return Err(self.wrong(&call, &why));
             }
         };
         self.check_bounds(&bounds)?;

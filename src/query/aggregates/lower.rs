@@ -45,7 +45,7 @@ impl Lowering<'_, '_> {
             }
             Node::Case { of, arms, otherwise } => self.case(of, &arms, otherwise)?,
             Node::Cast { of, to, .. } => Answer::Cast(to, self.boxed(of)?),
-            Node::Call { name, .. } if &*name == "histogram" => {
+            Node::Call { name, args, .. } if &*name == "histogram" && args.len() != 1 => {
                 let buckets = self.histogram(id)?.into_iter();
                 Answer::Histogram(
                     buckets.map(|(name, call)| (name.into(), self.call_index(call))).collect(),

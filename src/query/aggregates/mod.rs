@@ -73,6 +73,8 @@ pub(crate) enum Function {
     Distinct(Box<[usize]>),
     Quantile(usize, Percent),
     Median(usize),
+    /// The count of each bucket of a histogram without given bounds.
+    Buckets(usize),
     /// The first value where the second one is smallest.
     MinBy(usize, usize),
     /// The first value where the second one is largest.

@@ -262,7 +262,7 @@ fn errors_name_the_column_and_the_remedy() {
         ("sum(distinct x)", "only count does"),
         ("sum(x by y)", "does not take \"by\""),
         ("max_by(x)", "as in max_by(url, latency_ms)"),
-        ("histogram(x)", "the bounds of its buckets"),
+        ("histogram()", "bounds of its buckets"),
         ("histogram(x, 1, 1)", "column 17 of \"histogram(x, 1, 1)\": 1 is not a number above"),
         ("histogram(x, y)", "y is not a number above the bound before it"),
         ("count(a, b)", "takes at most one argument"),

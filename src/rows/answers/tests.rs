@@ -312,6 +312,17 @@ fn s126_keys_are_tuples_have_weights_and_are_ranked() {
     );
     let none = answered("agg = \"max_by(g, x) as m\"", &records);
     assert_eq!(none, ["{\"revision\":0,\"m\":null}"]);
+    let bucket = |key: &str, count: u64| {
+        format!(
+            "{{\"key\":\"{key}\",\"count\":{count},\"lower\":{count},\"upper\":{count},\"guaranteed\":true}}"
+        )
+    };
+    let buckets = [("0", 1), ("4 to 6", 1), ("8 to 12", 1), ("64 to 96", 2), ("768 to 1024", 1)];
+    let buckets = buckets.map(|(key, count)| bucket(key, count)).join(",");
+    assert_eq!(
+        answered("agg = \"histogram(n) as h\"", &records),
+        [format!("{{\"revision\":0,\"h\":[{buckets}]}}")]
+    );
     assert_eq!(
         answered("agg = \"histogram(n, 5, 50) as h\"", &records),
         [concat!(
@@ -335,7 +346,8 @@ fn s126_a_weight_that_is_none_makes_a_dead_letter() {
 
 #[test]
 fn s126_tuples_and_weights_survive_a_restore_and_merge() {
-    let toml = "agg = \"top(2, (g, h) by n) as t, max_by(g, n), min_by((n), h), distinct((g, h))\"";
+    let toml = "agg = \"top(2, (g, h) by n) as t, max_by(g, n), min_by((n), h), \
+                distinct((g, h)), histogram(n - 50)\"";
     let texts: Vec<String> =
         (0..200).map(|n| format!("g=g{} h=h{} n={}", n % 7, n % 5, n * 37 % 101)).collect();
     let records: Vec<(i64, &str)> = texts.iter().map(|text| (0, text.as_str())).collect();

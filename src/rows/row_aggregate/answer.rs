@@ -1,10 +1,9 @@
 //! The answers of aggregates as values of a column.
 
 use super::extreme::Extreme;
-use super::pair::KeptKey;
 use crate::key::ByteKey;
 use crate::row::{Number, OutputValue, TopValue, key};
-use crate::sketch::{Estimate, TopRow};
+use crate::sketch::{Bucket, Estimate, TopRow};
 
 /// What the values of a column are. Any may also be
 /// [`OutputValue::Null`](crate::row::OutputValue::Null).
@@ -59,14 +58,6 @@ impl Answer for Extreme {
     }
 }
 
-impl Answer for KeptKey {
-    const KIND: ColumnKind = ColumnKind::Plain;
-
-    fn value(self) -> OutputValue {
-        key::decode(self.key())
-    }
-}
-
 /// A key.
 impl Answer for Box<[u8]> {
     const KIND: ColumnKind = ColumnKind::Plain;
@@ -107,6 +98,29 @@ impl Answer for Vec<TopRow<ByteKey>> {
             guaranteed: row.guaranteed,
         };
         OutputValue::Top(self.into_iter().map(row).collect())
+    }
+}
+
+impl Answer for Vec<Bucket> {
+    const KIND: ColumnKind = ColumnKind::Top;
+
+    fn value(self) -> OutputValue {
+        let row = |bucket: Bucket| {
+            let (key, count) = (OutputValue::Text(range_of(&bucket)), bucket.count);
+            TopValue { key, count, lower: count, upper: count, guaranteed: true }
+        };
+        OutputValue::Top(self.into_iter().map(row).collect())
+    }
+}
+
+/// Returns the name of a bucket, in the form of those of a histogram with given bounds.
+fn range_of(Bucket { lower, upper, .. }: &Bucket) -> String {
+    let [low, high] = [*lower, *upper].map(Number::of_float);
+    match (lower.is_finite(), upper.is_finite()) {
+        (true, true) if lower == upper => low.to_string(),
+        (true, true) => format!("{low} to {high}"),
+        (true, false) => format!(">= {low}"),
+        (false, _) => format!("<= {high}"),
     }
 }
 

@@ -3,13 +3,14 @@
 use super::answer::{Answer, ColumnKind};
 use super::extreme::{Extreme, OrderedValue};
 use super::mixed::{MixedMoments, MixedSum};
-use super::pair::{KeptKey, RankedKey};
 use super::source::{
-    AllRows, Itself, KeyAt, NumberAt, OrderAt, RankedKeyAt, TestAt, WeightedKey, WeightedKeyAt,
+    AllRows, ItsRank, Itself, KeyAt, NumberAt, OrderAt, RankedKey, RankedKeyAt, TestAt,
+    WeightedKey, WeightedKeyAt,
 };
 use crate::aggregate::{
-    Aggregate, Count, DEFAULT_ACCURACY, Distinct, DistinctAccumulator, First, Last, Max, Mean,
-    MeanAccumulator, Min, Persistence, Quantile, Reductions, TopK, Variance,
+    Aggregate, Count, DEFAULT_ACCURACY, Distinct, DistinctAccumulator, First, Last, LogBuckets,
+    Max, MaxBy, Mean, MeanAccumulator, Min, MinBy, Persistence, Quantile, Reductions, TopK,
+    TopKByWeight, Variance,
 };
 use crate::codec::{Reader, Writer};
 use crate::error::{Error, ErrorKind};
@@ -227,6 +228,9 @@ macro_rules! states {
     };
 }
 
+/// The largest or smallest value, and its key.
+type BestKey = Option<(Extreme, Box<[u8]>)>;
+
 states! {
     /// All records.
     Records "records": AllRows, Count, Row, u64, Fixed;
@@ -245,16 +249,18 @@ states! {
     /// A histogram, for quantiles.
     Histogram "histogram": NumberAt, Quantile<Itself>, Number, Box<LogHistogram>, Much,
         |_| DEFAULT_ACCURACY.to_string();
+    /// Another histogram, for its buckets.
+    Buckets "buckets": NumberAt, LogBuckets<Itself>, Number, Box<LogHistogram>, Much;
     /// The key of the smallest value.
-    MinBy "min_by": RankedKeyAt, Min<Itself>, RankedKey<'_>, Option<KeptKey>, Value;
+    MinBy "min_by": RankedKeyAt, MinBy<Itself, ItsRank>, RankedKey<'_>, Box<BestKey>, Value;
     /// The key of the largest value.
-    MaxBy "max_by": RankedKeyAt, Max<Itself>, RankedKey<'_>, Option<KeptKey>, Value;
+    MaxBy "max_by": RankedKeyAt, MaxBy<Itself, ItsRank>, RankedKey<'_>, Box<BestKey>, Value;
     Distinct "distinct": KeyAt, Distinct<Itself>, [u8], Box<DistinctAccumulator>, Much;
     Top "top": KeyAt, TopK<Itself>, [u8], Box<SpaceSaving<[u8]>>, Much,
         |top| top.counters_max().to_string();
     /// As `Top`, by sums.
-    Heaviest "heaviest": WeightedKeyAt, TopK<Itself>, WeightedKey<'_>, Box<SpaceSaving<[u8]>>, Much,
-        |top| top.counters_max().to_string();
+    Heaviest "heaviest": WeightedKeyAt, TopKByWeight<Itself, Itself>, WeightedKey<'_>,
+        Box<SpaceSaving<[u8]>>, Much, |top| top.counters_max().to_string();
 }
 
 impl StateSpec {

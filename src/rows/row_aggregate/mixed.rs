@@ -46,9 +46,8 @@ impl Wide for Number {
     type Moments = MixedMoments;
 
     fn to_weight(self) -> Option<u64> {
-        match self {
+        match Number::of_whole(self) {
             Number::Int(integer) => u64::try_from(integer).ok(),
-            // A whole number is an integer.
             Number::Float(_) => None,
         }
     }

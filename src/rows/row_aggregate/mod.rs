@@ -5,7 +5,6 @@ mod answer;
 mod cell;
 mod extreme;
 mod mixed;
-mod pair;
 mod plan;
 mod source;
 

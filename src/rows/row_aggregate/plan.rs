@@ -4,11 +4,12 @@
 use super::answer::{Answer, ColumnKind, top_of_tuples};
 use super::cell::{Cell, StateSpec, TOP_ROWS_MIN};
 use super::source::{
-    AllRows, Itself, KeyAt, NumberAt, OrderAt, RankedKeyAt, TestAt, WeightedKeyAt, weight_of,
+    AllRows, ItsRank, Itself, KeyAt, NumberAt, OrderAt, RankedKeyAt, TestAt, WeightedKeyAt,
 };
 use super::{Cells, Columns};
 use crate::aggregate::{
-    Count, Distinct, First, Last, Max, Mean, Min, Moments, Quantile, TopK, Total, Variance,
+    Count, Distinct, First, Last, LogBuckets, Max, MaxBy, Mean, Min, MinBy, Moments, Quantile,
+    TopK, TopKByWeight, Total, Variance, Wide,
 };
 use crate::hash::Seed;
 use crate::query::aggregates::Function;
@@ -118,10 +119,10 @@ impl Plan {
             }
             Function::Last(slot) => StateSpec::Last(self.key(&[slot]), Box::new(Last::new(Itself))),
             Function::MinBy(slot, by) => {
-                StateSpec::MinBy(self.ranked(slot, by), Box::new(Min::new(Itself)))
+                StateSpec::MinBy(self.ranked(slot, by), Box::new(MinBy::new(Itself, ItsRank)))
             }
             Function::MaxBy(slot, by) => {
-                StateSpec::MaxBy(self.ranked(slot, by), Box::new(Max::new(Itself)))
+                StateSpec::MaxBy(self.ranked(slot, by), Box::new(MaxBy::new(Itself, ItsRank)))
             }
             Function::Distinct(ref slots) => {
                 let distinct = Distinct::new(Itself).seeded(seed);
@@ -131,7 +132,10 @@ impl Plan {
             Function::Quantile(slot, _) | Function::Median(slot) => {
                 StateSpec::Histogram(self.number(slot), Box::new(Quantile::new(0.5, Itself)))
             }
-            // And one sketch any number of rows.
+            Function::Buckets(slot) => {
+                StateSpec::Buckets(self.number(slot), Box::new(LogBuckets::new(Itself)))
+            }
+            // One sketch answers any number of rows.
             Function::Top { ref slots, weight, counters, .. } => {
                 let top = TopK::new(TOP_ROWS_MIN, Itself).counters(counters).seeded(seed);
                 let key = self.key(slots);
@@ -140,7 +144,7 @@ impl Plan {
                     Some(weight) => {
                         index_of(&mut self.weights, weight);
                         let source = WeightedKeyAt(key, self.number(weight));
-                        StateSpec::Heaviest(source, Box::new(top))
+                        StateSpec::Heaviest(source, Box::new(TopKByWeight::new(top, Itself)))
                     }
                 }
             }
@@ -190,7 +194,7 @@ impl Plan {
         let is_wrong = |slot: &usize| {
             let index = self.numbers.iter().position(|number| number == slot);
             let number = index.and_then(|index| Option::<Number>::from(*row.number(index)));
-            number.is_some_and(|number| weight_of(number).is_none())
+            number.is_some_and(|number| number.to_weight().is_none())
         };
         self.weights.iter().copied().find(is_wrong)
     }

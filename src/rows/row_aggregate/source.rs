@@ -2,10 +2,10 @@
 //! where the row has none.
 
 use super::extreme::OrderedValue;
-use super::pair::RankedKey;
-use crate::aggregate::{KeyOf, ValueOf};
+use crate::aggregate::{KeptValue, KeyOf, ValueOf};
 use crate::row::number::PreparedNumber;
 use crate::row::{Number, Row};
+use std::cmp::Ordering;
 use std::fmt;
 
 /// All rows.
@@ -36,11 +36,18 @@ pub(crate) struct RankedKeyAt(pub(super) KeyAt, pub(super) OrderAt);
 #[derive(Clone, Copy)]
 pub(crate) struct WeightedKeyAt(pub(super) KeyAt, pub(super) NumberAt);
 
+/// A key of a row and the value that it is ranked by.
+#[derive(Clone, Copy)]
+pub(crate) struct RankedKey<'a> {
+    key: &'a [u8],
+    by: OrderedValue<'a>,
+}
+
 /// A key of a row and the number that its sum grows by.
 #[derive(Clone, Copy)]
 pub(crate) struct WeightedKey<'a> {
     key: &'a [u8],
-    weight: u64,
+    weight: Number,
 }
 
 impl AllRows {
@@ -102,7 +109,7 @@ impl RankedKeyAt {
     #[inline]
     pub(super) fn with(self, row: &Row, f: impl FnOnce(&RankedKey<'_>)) {
         let RankedKeyAt(key, order) = self;
-        key.with(row, |key| order.with(row, |by| f(&RankedKey { by: *by, key })));
+        key.with(row, |key| order.with(row, |by| f(&RankedKey { key, by: *by })));
     }
 }
 
@@ -110,22 +117,7 @@ impl WeightedKeyAt {
     #[inline]
     pub(super) fn with(self, row: &Row, f: impl FnOnce(&WeightedKey<'_>)) {
         let WeightedKeyAt(key, number) = self;
-        key.with(row, |key| {
-            number.with(row, |number| {
-                // The plan has checked that it is one.
-                if let Some(weight) = weight_of(*number) {
-                    f(&WeightedKey { key, weight });
-                }
-            });
-        });
-    }
-}
-
-/// Returns a number as a weight: a whole number of at least 0.
-pub(super) fn weight_of(number: Number) -> Option<u64> {
-    match Number::of_whole(number) {
-        Number::Int(integer) => u64::try_from(integer).ok(),
-        Number::Float(_) => None,
+        key.with(row, |key| number.with(row, |weight| f(&WeightedKey { key, weight: *weight })));
     }
 }
 
@@ -184,19 +176,53 @@ impl<'a> KeyOf<WeightedKey<'a>> for Itself {
     fn key<'r>(&self, record: &'r WeightedKey<'a>) -> &'r [u8] {
         record.key
     }
+}
+
+impl<'a> ValueOf<WeightedKey<'a>> for Itself {
+    type Value = Number;
 
     #[inline]
-    fn weight(&self, record: &WeightedKey<'a>) -> u64 {
+    fn value(&self, record: &WeightedKey<'a>) -> Number {
         record.weight
     }
 }
 
-impl<'a> ValueOf<RankedKey<'a>> for Itself {
-    type Value = RankedKey<'a>;
+/// The value that a key is ranked by.
+#[derive(Clone, Copy)]
+pub(crate) struct ItsRank;
+
+impl<'a> ValueOf<RankedKey<'a>> for ItsRank {
+    type Value = OrderedValue<'a>;
 
     #[inline]
-    fn value(&self, key: &RankedKey<'a>) -> RankedKey<'a> {
-        *key
+    fn value(&self, record: &RankedKey<'a>) -> OrderedValue<'a> {
+        record.by
+    }
+}
+
+/// A key that may be kept as the value of the best record.
+#[derive(Clone, Copy)]
+pub(crate) struct KeyValue<'a>(&'a [u8]);
+
+impl KeptValue for KeyValue<'_> {
+    type Owned = Box<[u8]>;
+
+    fn into_owned(self) -> Box<[u8]> {
+        self.0.into()
+    }
+
+    #[inline]
+    fn order_with(&self, kept: &Box<[u8]>) -> Ordering {
+        self.0.cmp(kept)
+    }
+}
+
+impl<'a> ValueOf<RankedKey<'a>> for Itself {
+    type Value = KeyValue<'a>;
+
+    #[inline]
+    fn value(&self, record: &RankedKey<'a>) -> KeyValue<'a> {
+        KeyValue(record.key)
     }
 }
 

@@ -54,6 +54,11 @@ pub(super) fn edges(bucket: i32, resolution: u32) -> (f64, f64) {
     (f64::from_bits(lowest_bits(bucket, resolution)), f64::from_bits(last))
 }
 
+/// Returns the smallest magnitude above a bucket; infinity above the last one.
+pub(super) fn next_edge(bucket: i32, resolution: u32) -> f64 {
+    f64::from_bits(lowest_bits(bucket + 1, resolution))
+}
+
 /// Returns the bits of the smallest magnitude that is not below the bucket.
 fn lowest_bits(bucket: i32, resolution: u32) -> u64 {
     let shift = MANTISSA_BITS - resolution;

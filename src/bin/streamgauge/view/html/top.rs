@@ -49,7 +49,7 @@ pub(super) struct Lists<'a> {
     pub(super) k: usize,
     /// The window that stands for all, where the lists cannot be added.
     pub(super) only: Option<usize>,
-    /// True if each list has all keys in their own order, as of a histogram.
+    /// True if a list has all keys that were counted, in their own order, as that of a histogram.
     pub(super) is_whole: bool,
 }
 
@@ -73,14 +73,18 @@ impl<'a> Lists<'a> {
         };
         let windows: Vec<Vec<Listed>> = rows.iter().map(&mut list).collect();
         let is_one = rows.len() == 1 || model.overlapping;
-        let k = column.arguments().first().and_then(|k| k.parse().ok());
+        let is_whole = column.function() == Some("histogram");
+        let k = match is_whole {
+            true => Some(keys.len()),
+            false => column.arguments().first().and_then(|k| k.parse().ok()),
+        };
         let longest = windows.iter().map(Vec::len).max();
         Lists {
             keys,
             k: k.or(longest).unwrap_or(ROWS_UNKNOWN).max(1),
             windows,
             only: is_one.then(|| last_whole(model, rows)),
-            is_whole: column.function() == Some("histogram"),
+            is_whole,
         }
     }
 
@@ -133,6 +137,7 @@ impl<'a> Lists<'a> {
             }
         }
         if self.is_whole {
+            totals.sort_by(|a, b| self.lower_bound(a).total_cmp(&self.lower_bound(b)));
             return totals;
         }
         self.sort(&mut totals);
@@ -147,6 +152,17 @@ impl<'a> Lists<'a> {
             total.ranks = (of(&first), of(&second));
         }
         totals
+    }
+
+    /// Returns the number in the name of a bucket that it begins with.
+    fn lower_bound(&self, total: &Total) -> f64 {
+        let Some(OutputValue::Text(name)) = self.keys.get(total.key) else { return f64::NAN };
+        let first = name.split(" to ").next().unwrap_or_default();
+        match first.strip_prefix(">= ") {
+            Some(bound) => bound.parse().unwrap_or(f64::NAN),
+            // All that is below a bound comes first.
+            None => first.parse().unwrap_or(f64::NEG_INFINITY),
+        }
     }
 
     fn sort(&self, totals: &mut [Total]) {
