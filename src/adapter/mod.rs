@@ -17,6 +17,8 @@ pub mod lambda;
 #[cfg(feature = "kcl")]
 pub mod worker;
 
+#[cfg(feature = "spec")]
+mod lookup_files;
 mod output;
 #[cfg(feature = "spec")]
 mod pipeline_file;
@@ -29,6 +31,8 @@ pub(crate) use kinesis_records::late::came_late;
 #[cfg(any(feature = "kcl", feature = "lambda"))]
 pub use kinesis_records::{LateRecord, Packing, Rejected};
 
+#[cfg(feature = "spec")]
+pub use lookup_files::read_lookups;
 #[cfg(feature = "spec")]
 pub use output::JsonLinesSink;
 pub use output::{

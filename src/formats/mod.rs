@@ -22,7 +22,7 @@ mod json_tokens;
 pub(crate) mod line_pattern;
 pub(crate) mod log_format;
 pub(crate) mod logfmt;
-mod names;
+pub(crate) mod names;
 pub(crate) mod payload;
 pub(crate) mod regex_line;
 mod request;

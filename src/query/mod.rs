@@ -6,10 +6,12 @@ pub(crate) mod expression;
 pub(crate) mod field;
 pub(crate) mod lets;
 pub(crate) mod literal;
+mod lookup_source;
 pub(crate) mod null_list;
 pub(crate) mod pipeline_spec;
 mod statement;
 pub(crate) mod token;
 
+pub use lookup_source::LookupSource;
 pub use pipeline_spec::PipelineSpec;
 pub use statement::SqlStatement;

@@ -134,6 +134,10 @@ PipelineSpec {
     filter "where": Vec<String>;
     /// Names for expressions, each as `NAME = EXPRESSION`. They can be used in all other expressions.
     lets "let": Vec<String>;
+    /// Reference data for the function `lookup`, each as `NAME=FILE:KEY`: a file of CSV or JSON Lines
+    /// and the column that is its key. Whoever runs the pipeline reads the files, for
+    /// [`CompileOptions::lookups`](crate::rows::CompileOptions::lookups).
+    lookups "lookup": Vec<String>;
     /// What to group by: fields or expressions. Each entry is one or several, separated by commas.
     group "group": Vec<String>;
     /// The aggregates, and arithmetic over them. Each entry is one or several, separated by commas.
@@ -381,6 +385,7 @@ max_ahead = "2h"
 lateness = "1m"
 where = ["status >= 500"]
 let = ["class = status // 100"]
+lookup = "countries=countries.csv:code"
 group = "country,status"
 agg = ["count", "sum(bytes) as bytes", "top(10, url)"]
 having = "count > 1"

@@ -6,6 +6,7 @@
 use super::fields::{Field, Row};
 use super::number::Number;
 use super::span::Span;
+use super::value::Value;
 use crate::time::Timestamp;
 use regex::Regex;
 use std::fmt::Write;
@@ -67,6 +68,27 @@ impl Row {
                 Field::Wide(Span::of(start..self.unescaped.len()))
             }
         }
+    }
+
+    /// Sets a slot to a value from elsewhere. Copies its text.
+    pub(crate) fn set_value(&mut self, slot: usize, value: Value<'_>) {
+        let field = match value {
+            Value::Missing => Field::Missing,
+            Value::Bool(truth) => Field::Bool(truth),
+            Value::Integer(integer) => Field::Computed(integer),
+            Value::Float(float) => Field::Float(float),
+            Value::Number(text) => Field::Wide(self.copied(text)),
+            Value::Text(text) => Field::Unescaped(self.copied(text)),
+            Value::Untyped(text) => Field::CopiedUntyped(self.copied(text)),
+            Value::Json(text) => Field::CopiedJson(self.copied(text)),
+        };
+        self.set_field(slot, field);
+    }
+
+    fn copied(&mut self, text: &str) -> Span {
+        let start = self.unescaped.len();
+        self.unescaped.push_str(text);
+        Span::of(start..self.unescaped.len())
     }
 
     /// Sets a slot to the value of another slot.
@@ -156,7 +178,6 @@ fn span_in(text: &str, bytes: &[u8]) -> Option<Span> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::row::Value;
     use bytes::Bytes;
 
     #[test]

@@ -45,6 +45,10 @@ pub(super) enum Field {
     Float(f64),
     /// A number of more than 64 bits that an expression computed, as digits in `unescaped`.
     Wide(Span),
+    /// Text of a source that does not distinguish text from numbers, in `unescaped`.
+    CopiedUntyped(Span),
+    /// An array or object, in `unescaped`.
+    CopiedJson(Span),
 }
 
 /// A record decoded to the fields that a pipeline names.
@@ -251,6 +255,8 @@ impl Row {
             Field::Computed(integer) => Value::Integer(integer),
             Field::Float(float) => Value::Float(float),
             Field::Wide(span) => Value::Number(span.of_text(&self.unescaped)),
+            Field::CopiedUntyped(span) => Value::Untyped(span.of_text(&self.unescaped)),
+            Field::CopiedJson(span) => Value::Json(span.of_text(&self.unescaped)),
         }
     }
 
@@ -273,6 +279,9 @@ impl Row {
             Field::Integer { value, .. } | Field::Computed(value) => Some(*value),
             Field::Number(span) | Field::Text(span) | Field::Untyped(span) => {
                 digits_at(self.source.as_bytes(), span.start as usize, span.end as usize)
+            }
+            Field::CopiedUntyped(span) => {
+                digits_at(self.unescaped.as_bytes(), span.start as usize, span.end as usize)
             }
             _ => None,
         }
@@ -550,7 +559,12 @@ impl Row {
             Some(Field::Integer { start, len, .. }) => {
                 KeyBytes::Source(Span::of_digits(*start, *len))
             }
-            Some(Field::Unescaped(span) | Field::Wide(span)) => KeyBytes::Unescaped(*span),
+            Some(
+                Field::Unescaped(span)
+                | Field::Wide(span)
+                | Field::CopiedUntyped(span)
+                | Field::CopiedJson(span),
+            ) => KeyBytes::Unescaped(*span),
             Some(Field::Missing | Field::Bool(_) | Field::Computed(_) | Field::Float(_)) | None => {
                 KeyBytes::Missing
             }

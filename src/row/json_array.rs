@@ -1,4 +1,4 @@
-//! The elements of a JSON array in a field.
+//! The values of JSON texts, and of the elements of an array in a field.
 
 use super::value::Value;
 use serde_json::value::RawValue;
@@ -6,19 +6,22 @@ use serde_json::value::RawValue;
 /// Returns true if `holds` returns true for an element of the array. `text` must be valid JSON.
 pub(crate) fn any_element(text: &str, mut holds: impl FnMut(Value<'_>) -> bool) -> bool {
     let elements: Vec<&RawValue> = serde_json::from_str(text).unwrap_or_default();
-    elements.into_iter().map(RawValue::get).any(|element| match element.as_bytes() {
-        [b'"', ..] if element.contains('\\') => {
-            serde_json::from_str::<String>(element).is_ok_and(|text| holds(Value::Text(&text)))
-        }
-        [b'"', inside @ .., b'"'] => {
-            std::str::from_utf8(inside).is_ok_and(|text| holds(Value::Text(text)))
-        }
-        [b'[' | b'{', ..] => holds(Value::Json(element)),
-        b"true" => holds(Value::Bool(true)),
-        b"false" => holds(Value::Bool(false)),
-        b"null" => holds(Value::Missing),
-        _ => holds(Value::Number(element)),
-    })
+    elements.into_iter().any(|element| with_value(element.get(), &mut holds))
+}
+
+/// Calls `take` with the value that a valid JSON text without spaces around it is.
+pub(crate) fn with_value<T>(json: &str, take: impl FnOnce(Value<'_>) -> T) -> T {
+    match json.as_bytes() {
+        [b'"', inside @ .., b'"'] => match (json.contains('\\'), std::str::from_utf8(inside)) {
+            (false, Ok(text)) => take(Value::Text(text)),
+            _ => take(Value::Text(&serde_json::from_str::<String>(json).unwrap_or_default())),
+        },
+        [b'[' | b'{', ..] => take(Value::Json(json)),
+        b"true" => take(Value::Bool(true)),
+        b"false" => take(Value::Bool(false)),
+        b"null" => take(Value::Missing),
+        _ => take(Value::Number(json)),
+    }
 }
 
 #[cfg(test)]

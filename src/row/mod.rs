@@ -16,6 +16,7 @@ pub(crate) mod number;
 mod output;
 mod scratch;
 pub(crate) mod span;
+pub(crate) mod text;
 pub(crate) mod time_field;
 mod time_format;
 mod time_pattern;

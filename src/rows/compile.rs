@@ -4,6 +4,7 @@ use super::answers::AnswerPlan;
 use super::comparison::{compare_with_event_time, marked_slots};
 use super::evaluate::{Condition, Names, Values};
 use super::explain::Explanation;
+use super::lookup::{Lookup, Lookups};
 use super::parsed::Parsed;
 use super::row_aggregate::{Plan, RowAggregate};
 use super::row_pipeline::{Parts, RowPipeline};
@@ -73,6 +74,8 @@ pub struct CompileOptions {
     /// times without a year are of the year before it. Default: unknown, and the time format
     /// `syslog` needs the key `year`.
     pub written_until: Option<Timestamp>,
+    /// The reference data that expressions look up, see [`Lookup`]. Default: none.
+    pub lookups: Vec<Lookup>,
     /// The seed of the sketches' hash. Default: the public one; give a secret one where keys come
     /// from outside.
     pub seed: Seed,
@@ -143,12 +146,13 @@ impl PipelineSpec {
         let plan = Plan::of(&answers.calls, options.seed);
         let marked = marked_slots(&values.names, &plan, group, nulls);
         let windows = engine_options.windows.clone();
-        let explanation = Explanation::new(
+        let mut explanation = Explanation::new(
             &engine_options,
             &plan,
             (answers, group.len()),
             self.late_words(&engine_options),
         );
+        explanation.lookups = values.names.lookups.sizes();
         let Asked { values, filter, filter_slots, time, group, answers, nulls, .. } = asked;
         let kinds: Vec<_> = plan.kinds().collect();
         let group_names = group.iter().map(|(name, _)| name.clone()).collect();
@@ -283,7 +287,9 @@ impl PipelineSpec {
         let group_names: Vec<String> = group.into_iter().map(|(name, _)| name).collect();
         self.compile_answers((&mut fields_of, &group_names), options)?;
         let nulls = parse_nulls(self.null.as_deref()).map_err(at("null"))?;
-        let mut values = Values::new(Names::new(fields, time.clone(), nulls.clone()));
+        let mut names = Names::new(fields, time.clone(), nulls.clone());
+        names.lookups = Lookups::new(&options.lookups).map_err(at("lookup"))?;
+        let mut values = Values::new(names);
         parsed.lower_lets(&mut values).map_err(at("let"))?;
         let filter = parsed.lower_filter(&mut values).map_err(at("where"))?;
         let mut slots = |ast: &Ast, id: Id| values.slot(ast, id);
@@ -292,7 +298,7 @@ impl PipelineSpec {
         if let Some(time) = &time {
             compare_with_event_time(&mut answers.calls, time);
         }
-        let words = parsed.words();
+        let words = parsed.words() + &values.names.lookups.words();
         Ok(Asked { values, filter, filter_slots, time, group, answers, nulls, words })
     }
 

@@ -40,6 +40,9 @@ pub struct Explanation {
     pub columns: Vec<(String, String)>,
     /// A sentence on `max_delay` and late records in this pipeline.
     pub lateness: String,
+    /// The lookups that expressions use, each with its rows and its bytes of memory. They are not
+    /// part of the state.
+    pub lookups: Vec<(String, usize, usize)>,
 }
 
 /// Assumed bytes of a key of unknown length.
@@ -75,6 +78,7 @@ impl Explanation {
                 .map(|column| (column.name.clone(), worth_of(&column.answer, answers)))
                 .collect(),
             lateness,
+            lookups: Vec::new(),
         }
     }
 
@@ -377,6 +381,10 @@ impl fmt::Display for Explanation {
                 Bytes(reduced),
                 self.fit(LAMBDA_STATE_BYTES)
             )?;
+        }
+        for (name, rows, bytes) in &self.lookups {
+            let bytes = Bytes(*bytes);
+            writeln!(f, "lookup {name}: {rows} rows, {bytes} of memory, beside the state")?;
         }
         writeln!(f, "columns:")?;
         self.columns.iter().try_for_each(|(name, worth)| writeln!(f, "  {name}: {worth}"))

@@ -115,7 +115,6 @@ impl Parsed {
     /// # Errors
     /// [`ErrorKind::Parse`](crate::ErrorKind::Parse) with the column, if one is not a condition.
     pub(super) fn lower_filter(&self, values: &mut Values) -> Result<Vec<Condition>, Error> {
-        let condition = |(ast, id): &(Ast, Id)| Condition::of(ast, *id, &mut values.names);
-        self.filter.iter().map(condition).collect()
+        self.filter.iter().map(|(ast, id)| values.condition(ast, *id)).collect()
     }
 }

@@ -308,11 +308,10 @@ impl Envelope {
     pub(crate) fn check(&self, bytes: &[u8], kind: Kind, identity: &Identity) -> Result<(), Error> {
         self.check_kind(kind)?;
         let message = if self.pipeline != identity.fingerprint() {
-            format!(
-                "the state is of another pipeline: of {:?}, and this is {:?}",
-                self.description(bytes)?,
-                identity.description
-            )
+            let (own, other) = (identity.description.as_str(), self.description(bytes)?);
+            changed_lookup(other, own).unwrap_or_else(|| {
+                format!("the state is of another pipeline: of {other:?}, and this is {own:?}")
+            })
         } else if self.seeds != identity.seeds {
             format!(
                 "the state's sketches have another seed (fingerprint {:016x}) than this pipeline's \
@@ -325,6 +324,23 @@ impl Envelope {
         };
         Err(Error::new(ErrorKind::Mismatch, message))
     }
+}
+
+/// Returns what is wrong if the content of lookups is the only difference between two descriptions.
+fn changed_lookup(state: &str, own: &str) -> Option<String> {
+    let changed = |(state, own): &(&str, &str)| state != own;
+    let parts = || state.split("; ").zip(own.split("; "));
+    let name = |part: &str| Some(part.split_once("lookup ")?.1.rsplit_once(' ')?.0.to_owned());
+    let is_lookup = |(state, own): (&str, &str)| name(state).is_some() && name(state) == name(own);
+    let is_only = state.split("; ").count() == own.split("; ").count();
+    if !is_only || !parts().filter(changed).all(is_lookup) {
+        return None;
+    }
+    let name = name(parts().find(changed)?.1)?;
+    Some(format!(
+        "the lookup {name} has other content than when the state began: put its earlier file back, \
+         or begin anew with another state"
+    ))
 }
 
 fn check_length(said: u64, present: usize) -> Result<usize, Error> {

@@ -77,6 +77,33 @@ fn answered(run: &Run) -> Vec<String> {
 }
 
 #[test]
+fn s228_a_worker_reads_the_lookups_of_its_pipeline_and_refuses_other_content() {
+    let folder = Folder::new("kcl_lookup");
+    let out = folder.path("out.jsonl");
+    let table = folder.file("c.csv", "code,name\nDE,Germany\n");
+    let text = format!(
+        "time = 'ts'\nwindow = '10s'\nlookup = 'c={table}:code'\ngroup = \"lookup('c', country, 'name') as n\"\n"
+    );
+    let (pipeline, state) = (folder.file("p.toml", text), folder.path("state"));
+    let batch = records(0..30);
+    let messages = [&*initialize("shardId-0"), &batch, TAKEN, END].join("\n") + "\n";
+    let run = || {
+        let all = ["kcl", "--pipeline", &pipeline, "--state", &state, "--out", &out];
+        let all = [&all[..], &["--save-records", "1"]].concat();
+        streamgauge_reading(&all, messages.as_bytes())
+    };
+    run().succeeded();
+    let first = folder.read("out.jsonl");
+    assert!(first.contains(r#""group":{"n":"Germany"},"revision":0,"count":5"#), "{first}");
+    assert!(first.contains(r#""group":{"n":null},"revision":0,"count":5"#), "{first}");
+    // The same records again change nothing, and with other content nothing is processed.
+    run().succeeded();
+    folder.file("c.csv", "code,name\nDE,Deutschland\n");
+    run().failed(1, &["the lookup \"c\" has other content"]);
+    assert_eq!(folder.read("out.jsonl"), first);
+}
+
+#[test]
 fn s76_the_child_writes_the_answers_of_run_and_only_the_protocol_to_standard_output() {
     let folder = Folder::new("kcl_child");
     std::fs::create_dir(folder.path("out")).unwrap();

@@ -14,6 +14,7 @@ mod kcl;
 mod kinesis;
 mod late;
 mod logs;
+mod lookups;
 mod oracle;
 mod output;
 mod page;

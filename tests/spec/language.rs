@@ -1,6 +1,8 @@
 //! The functions of docs/LANGUAGE.md: those that exist, each with an example that holds.
 
-use super::answer;
+use super::answer_of;
+use streamgauge::Limits;
+use streamgauge::rows::{CompileOptions, Lookup};
 
 /// A function as the document has it.
 struct Documented {
@@ -38,9 +40,15 @@ fn s146_every_function_is_documented_with_an_example_that_holds() {
     let listed: Vec<(String, String)> =
         documented.iter().map(|of| (of.written.clone(), of.help.clone())).collect();
     assert_eq!(listed, known);
+    // The reference data of the examples.
+    let countries = include_bytes!("../../examples/data/countries.csv");
+    let countries = Lookup::from_csv("countries", "code", countries, &Limits::default()).unwrap();
+    let mut options = CompileOptions::default();
+    options.lookups.push(countries);
     for Documented { example, value, .. } in documented {
         let toml = format!("group = '''{example} as g'''\n");
-        let row: serde_json::Value = serde_json::from_str(&answer(&toml, &["{}"])[0]).unwrap();
+        let row: serde_json::Value =
+            serde_json::from_str(&answer_of(&toml, &options, &["{}"])[0]).unwrap();
         assert_eq!(row["group"]["g"].to_string(), value, "{example}");
     }
 }

@@ -7,6 +7,7 @@ mod dead_letters;
 mod expressions;
 mod intake;
 mod language;
+mod lookups;
 mod oracle;
 mod serde_form;
 mod windows;
@@ -20,19 +21,21 @@ use streamgauge::{Control, Outcome, ShardId, Timestamp};
 fn pipeline(toml: &str) -> RowPipeline {
     let mut options = CompileOptions::default();
     options.bounded_input = true;
-    PipelineSpec::from_toml(toml, "test.toml")
-        .unwrap()
-        .compile(&options)
-        .unwrap_or_else(|error| panic!("{error}"))
+    pipeline_of(toml, &options)
+}
+
+fn pipeline_of(toml: &str, options: &CompileOptions) -> RowPipeline {
+    let spec = PipelineSpec::from_toml(toml, "test.toml").unwrap();
+    spec.compile(options).unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// Returns the reason why a TOML text does not compile.
 fn refusal(toml: &str) -> String {
-    PipelineSpec::from_toml(toml, "test.toml")
-        .unwrap()
-        .compile(&CompileOptions::default())
-        .unwrap_err()
-        .to_string()
+    refusal_of(toml, &CompileOptions::default())
+}
+
+fn refusal_of(toml: &str, options: &CompileOptions) -> String {
+    PipelineSpec::from_toml(toml, "test.toml").unwrap().compile(options).unwrap_err().to_string()
 }
 
 /// Fills a row with the members of a flat JSON object, as an adapter would.
@@ -91,7 +94,14 @@ fn drain(pipeline: &mut RowPipeline) -> Vec<String> {
 
 /// Returns all answers for JSON objects, one per line.
 fn answer(toml: &str, lines: &[&str]) -> Vec<String> {
-    let mut pipeline = pipeline(toml);
+    answers_for(pipeline(toml), lines)
+}
+
+fn answer_of(toml: &str, options: &CompileOptions, lines: &[&str]) -> Vec<String> {
+    answers_for(pipeline_of(toml, options), lines)
+}
+
+fn answers_for(mut pipeline: RowPipeline, lines: &[&str]) -> Vec<String> {
     for line in lines {
         let outcome = push_json(&mut pipeline, "a", line);
         assert!(outcome == Outcome::Applied || outcome == Outcome::Filtered, "{line}: {outcome:?}");

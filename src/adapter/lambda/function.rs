@@ -2,12 +2,14 @@
 //! `streamgauge lambda` and the binary `bootstrap` run it.
 
 use super::{Emf, Handler, Invocation, run};
+use crate::adapter::lookup_files::read_lookups;
 use crate::adapter::output::{JsonLinesSink, PartialSink, Sink};
 use crate::adapter::pipeline_file::read_pipeline;
 use crate::adapter::record_pipeline::Declared;
 use crate::adapter::seed::seed_from_environment;
 use crate::adapter::{Packing, came_late};
 use crate::error::{Error, ErrorKind};
+use crate::limits::Limits;
 use crate::record::ShardId;
 use crate::rows::CompileOptions;
 use crate::store::{self, PartialStore};
@@ -54,6 +56,7 @@ pub fn run_from_environment() -> Result<(), Error> {
     let options = CompileOptions {
         bounded_input,
         seed: seed.unwrap_or_default(),
+        lookups: read_lookups(&spec, &Limits::default())?,
         ..CompileOptions::default()
     };
     let pipeline = Declared::compile(&spec, options)?;

@@ -278,6 +278,7 @@ Expressions (--where, --let, --group, and in aggregates), as in SQL:
   abs, round, floor, power, greatest, coalesce, length, lower, substr, replace,
   split_part, regexp_extract, regexp_replace, url_host, url_path, ip_prefix,
   json_extract, date_trunc, extract, epoch, to_timestamp, strftime and others
+  lookup('users', id, 'city') of the reference data --lookup users=users.csv:id
   exists field               a comparison with a missing field is null
   ts >= '2025-10-26'         times compare as times; text that is a number
                              compares with a number as a number
@@ -604,6 +605,10 @@ pub(crate) struct PipelineArguments {
     /// be given several times
     #[arg(long = "let", value_name = "NAME = EXPR")]
     pub(crate) lets: Vec<String>,
+    /// Reference data for the function lookup('NAME', key, 'COLUMN') of expressions: a file of CSV,
+    /// TSV or JSON Lines, by its ending, and its key column; may be given several times
+    #[arg(long = "lookup", value_name = "NAME=FILE:KEY")]
+    pub(crate) lookups: Vec<String>,
     /// Keep the records for which this is true, such as 'status >= 500'. Several can be given: all
     /// must be true
     #[arg(long = "where", value_name = "CONDITION")]

@@ -8,7 +8,7 @@ use crate::standard_output::StandardOutput;
 use std::io::Write;
 use std::path::Path;
 use streamgauge::Error;
-use streamgauge::adapter::read_pipeline;
+use streamgauge::adapter::{read_lookups, read_pipeline};
 use streamgauge::rows::{CompileOptions, Explanation};
 
 /// Checks each file and explains those that are right.
@@ -40,6 +40,7 @@ fn explain(path: &Path) -> Result<Explanation, Error> {
     // Files say of which year their times are when they are read.
     options.written_until = Some(streamgauge::Timestamp::MAX);
     options.arrival_times = true;
+    options.lookups = read_lookups(&spec, &options.limits).map_err(|error| error.at(&name))?;
     let pipeline = spec.compile(&options).map_err(|error| error.at(&name))?;
     Ok(pipeline.explain().clone())
 }

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::Path;
 use streamgauge::adapter::worker::{MergerState, Phase, ShardState, StreamState};
-use streamgauge::adapter::{Declared, PartialTarget, RecordPipeline, read_pipeline};
+use streamgauge::adapter::{Declared, PartialTarget, RecordPipeline, read_lookups, read_pipeline};
 use streamgauge::merger::{MergerControl, MergerOptions};
 use streamgauge::query::PipelineSpec;
 use streamgauge::rows::CompileOptions;
@@ -142,6 +142,7 @@ impl Finish {
         let seed = seed(arguments.seed_file.as_deref())?;
         let mut compile = CompileOptions::default();
         compile.seed = seed;
+        compile.lookups = read_lookups(spec, &compile.limits).map_err(usage)?;
         let pipeline = Declared::compile(spec, compile).map_err(usage)?;
         let mut options = MergerOptions::default();
         // No window is known to be complete, and the bytes of all of them are bounded.

@@ -15,7 +15,7 @@ use streamgauge::adapter::kcl::{
 };
 use streamgauge::adapter::{
     AppendFile, Declared, JsonLinesSink, LateRecord, PartialSink, PartialTarget, Sink,
-    read_pipeline,
+    read_lookups, read_pipeline,
 };
 use streamgauge::merger::{MergerControl, MergerOptions};
 use streamgauge::query::PipelineSpec;
@@ -190,6 +190,8 @@ fn pipeline_work(
     let seed = seed(arguments.seed_file.as_deref())?;
     let mut options = CompileOptions::default();
     options.seed = seed;
+    options.lookups =
+        read_lookups(spec, &options.limits).map_err(|error| Failure::usage(&error))?;
     let pipeline = Declared::compile(spec, options).map_err(|error| Failure::usage(&error))?;
     let late = arguments.late.clone().or_else(|| spec.late.as_ref().map(PathBuf::from));
     let (out, partials, spec) =
@@ -265,6 +267,7 @@ pub(crate) fn merger(
     let mut compile = CompileOptions::default();
     compile.arrival_times = true;
     compile.seed = seed;
+    compile.lookups = read_lookups(spec, &compile.limits)?;
     let pipeline = spec.compile(&compile)?;
     if pipeline.windows().is_per_group() {
         return Err(Error::new(

@@ -47,6 +47,7 @@ pub(crate) fn run(arguments: KinesisArguments) -> Result<(), Failure> {
     }
     let mut options = CompileOptions::default();
     (options.seed, options.flags) = (settings.seed, Some(settings.flags.clone()));
+    options.lookups = settings.lookups.clone();
     let usage = |error: Error| Failure::usage(&error);
     let pipeline = Declared::compile(&settings.spec, options).map_err(usage)?;
     if settings.spec.explain == Some(true) {

@@ -320,6 +320,7 @@ pub(crate) fn compile(settings: &Settings, bounded_input: bool) -> Result<RowPip
     options.seed = settings.seed;
     options.flags = Some(settings.flags.clone());
     options.written_until = settings.written_until;
+    options.lookups = settings.lookups.clone();
     let mut spec = settings.spec.clone();
     if !settings.reads_clock() {
         spec.max_ahead = None;
@@ -335,6 +336,7 @@ pub(crate) fn compile_saved(settings: &Settings) -> Result<RowPipeline, Failure>
     options.seed = settings.seed;
     options.flags = Some(settings.flags.clone());
     options.written_until = Some(Timestamp::MAX);
+    options.lookups = settings.lookups.clone();
     settings.spec.compile(&options).map_err(|error| Failure::usage(&error))
 }
 

@@ -10,10 +10,11 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::thread::available_parallelism;
 use streamgauge::adapter::worker::{Clock, SystemClock};
-use streamgauge::adapter::{read_pipeline, read_seed, seed_from_environment};
+use streamgauge::adapter::{read_lookups, read_pipeline, read_seed, seed_from_environment};
 use streamgauge::query::PipelineSpec;
+use streamgauge::rows::Lookup;
 use streamgauge::time::parse_duration;
-use streamgauge::{Limits, Seed, Timestamp};
+use streamgauge::{Error, Limits, Seed, Timestamp};
 
 /// The computation and its input.
 #[derive(Clone, Debug)]
@@ -32,6 +33,8 @@ pub(crate) struct Settings {
     pub(crate) threads: NonZeroUsize,
     /// The limits of the inputs.
     pub(crate) limits: Limits,
+    /// The reference data, which is read once.
+    pub(crate) lookups: Vec<Lookup>,
     /// The keys of the pipeline that flags gave.
     pub(crate) flags: Vec<&'static str>,
     /// When the last record was written, if the year of times follows from it.
@@ -58,7 +61,7 @@ impl Settings {
             .map_err(|error| Failure::usage(&error))?
             .unwrap_or_default();
         let seed = seed(pipeline.seed_file.as_deref())?;
-        let setting_files = pipeline.pipeline.into_iter().chain(pipeline.seed_file).collect();
+        let setting_files = pipeline.pipeline.into_iter().chain(pipeline.seed_file);
         let mut flags = PipelineSpec::default();
         set_format(&mut flags, &mut input);
         flags.time = pipeline.time;
@@ -74,6 +77,7 @@ impl Settings {
         flags.max_ahead = pipeline.max_ahead;
         flags.lateness = pipeline.lateness;
         flags.lets = given(pipeline.lets);
+        flags.lookups = given(pipeline.lookups);
         flags.filter = given(pipeline.predicates);
         flags.group = pipeline.group.map(|group| vec![group]);
         flags.agg = given(pipeline.agg);
@@ -95,9 +99,15 @@ impl Settings {
             input.zstd_window_log_max.unwrap_or(limits.zstd_window_log_max);
         let (given, quiet) = (given_keys(&flags), output.quiet);
         let durable = output.durable.clone();
+        let spec = file.overridden_by(flags);
+        let usage = |error: Error| Failure::usage(&error);
+        let lookups = read_lookups(&spec, &limits).map_err(usage)?;
+        let sources = spec.lookup_sources().map_err(usage)?;
+        let lookup_files = sources.into_iter().map(|source| PathBuf::from(source.file));
         Ok(Settings {
-            spec: file.overridden_by(flags),
-            setting_files,
+            spec,
+            setting_files: setting_files.chain(lookup_files).collect(),
+            lookups,
             seed,
             files,
             threads,
@@ -163,6 +173,7 @@ fn given_keys(flags: &PipelineSpec) -> Vec<&'static str> {
         ("max_ahead", flags.max_ahead.is_some()),
         ("lateness", flags.lateness.is_some()),
         ("let", flags.lets.is_some()),
+        ("lookup", flags.lookups.is_some()),
         ("where", flags.filter.is_some()),
         ("group", flags.group.is_some()),
         ("agg", flags.agg.is_some()),

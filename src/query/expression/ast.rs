@@ -239,8 +239,8 @@ impl Ast {
         self.nodes.get(id.0 as usize).unwrap_or(&Node::Null)
     }
 
-    /// Replaces a node by one with the same children.
-    pub(super) fn replace(&mut self, id: Id, node: Node) {
+    /// Replaces a node by one whose children are among those of it.
+    pub(crate) fn replace(&mut self, id: Id, node: Node) {
         if let Some(known) = self.nodes.get_mut(id.0 as usize) {
             *known = node;
         }

@@ -1,6 +1,6 @@
 //! Fields whose values are taken as they are, and their comparison with each other.
 
-use super::tree::{Any, Reading};
+use super::tree::{Any, LookupTree, Reading};
 use super::why::{Why, WhyKind};
 use crate::query::literal::Operator;
 use crate::row::number::number_of;
@@ -45,6 +45,15 @@ impl Any {
             Any::Field(slot) => row.value(*slot),
             any => any.slot(row)?.map_or(Value::Missing, |slot| row.value(slot)),
         })
+    }
+}
+
+impl LookupTree {
+    /// Returns the value; missing if the key is null or in no row.
+    #[inline]
+    pub(super) fn value(&self, row: &Row) -> Result<Value<'_>, Why> {
+        let found = self.key.eval(row)?.and_then(|key| self.table.row(&key));
+        Ok(found.map_or(Value::Missing, |found| self.table.value(found, self.column)))
     }
 }
 

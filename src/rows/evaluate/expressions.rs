@@ -47,6 +47,7 @@ pub(in crate::rows) struct Computed {
     kind: Kind,
     tree: Typed,
     source: Source,
+    written: Box<str>,
 }
 
 impl Computed {
@@ -60,7 +61,30 @@ impl Computed {
         let kind = lowering.begin(id)?;
         let tree = lowering.typed(id)?;
         let source = lowering.source;
-        Ok(Computed { slot, reads: std::mem::take(&mut names.reads), kind, tree, source })
+        let written = ast.written(id).into();
+        Ok(Computed { slot, reads: std::mem::take(&mut names.reads), kind, tree, source, written })
+    }
+
+    /// Lowers a call of `lookup`, whose value has the kind of a field.
+    ///
+    /// # Errors
+    /// As [`of`](Computed::of); also if there is no such reference data or column.
+    pub(super) fn of_lookup(
+        (ast, id): (&Ast, Id),
+        slot: usize,
+        names: &mut Names,
+    ) -> Result<Self, Error> {
+        let mut lowering = Lowering::new(ast, names);
+        let tree = Typed::Lookup(Box::new(lowering.lookup(id)?));
+        let source = lowering.source;
+        let reads = std::mem::take(&mut names.reads);
+        let written = ast.written(id).into();
+        Ok(Computed { slot, reads, kind: Kind::Field, tree, source, written })
+    }
+
+    /// Returns the expression as it was written.
+    pub(super) fn written(&self) -> &str {
+        &self.written
     }
 
     /// Returns what the value is, for those who read it by a name.
@@ -134,6 +158,10 @@ impl Computed {
                 if let Some(millis) = instant.eval(row)? {
                     row.set_time_text(self.slot, millis);
                 }
+            }
+            Typed::Lookup(lookup) => {
+                let value = lookup.value(row)?;
+                row.set_value(self.slot, value);
             }
         }
         Ok(())

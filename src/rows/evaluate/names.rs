@@ -7,6 +7,7 @@ use crate::query::expression::{Ast, Id, Node};
 use crate::query::field::Fields;
 use crate::row::null::Nulls;
 use crate::row::time_field::TimeField;
+use crate::rows::lookup::Lookups;
 use std::sync::Arc;
 
 /// The kind of a value.
@@ -76,6 +77,8 @@ pub(in crate::rows) struct Names {
     /// As `shared`, but nobody asks how much was counted: for `try_cast`.
     pub(super) silent: Arc<Shared>,
     regexes: usize,
+    /// The reference data.
+    pub(in crate::rows) lookups: Lookups,
     /// The slots of fields that expressions read as numbers, and otherwise.
     pub(in crate::rows) numbers: Vec<usize>,
     pub(in crate::rows) others: Vec<usize>,
@@ -92,6 +95,7 @@ impl Names {
             silent: Arc::new(Shared::new(nulls.clone())),
             shared: Arc::new(Shared::new(nulls)),
             regexes: 0,
+            lookups: Lookups::default(),
             numbers: Vec::new(),
             others: Vec::new(),
             reads: Vec::new(),
@@ -101,6 +105,11 @@ impl Names {
     /// Gives a name to a value. It must be new.
     pub(super) fn add_let(&mut self, name: &str, named: Named) {
         self.lets.push(Let { name: name.into(), named });
+    }
+
+    /// Returns true if a name was given to a value.
+    pub(super) fn has_let(&self, name: &str) -> bool {
+        self.lets.iter().any(|known| known.name == name)
     }
 
     /// Returns what a name stands for.

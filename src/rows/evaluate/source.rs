@@ -43,7 +43,11 @@ impl Source {
                     (WhyKind::NotANumber, Err(why)) => why.to_string(),
                     (kind, _) => kind.words().to_owned(),
                 };
-                write!(text, "{}: {} {words}", fields.name(slot), shown(value))
+                let name = match fields.name(slot) {
+                    "" => shortened(&place.written),
+                    name => name.to_owned(),
+                };
+                write!(text, "{name}: {} {words}", shown(value))
             }
             None => write!(text, "{} {}", shortened(&place.written), why.kind.words()),
         };

@@ -6,7 +6,7 @@ use super::number::whole;
 use super::strings::{ip_prefix, json_at, left, parameter, split_part, substr, trim};
 use super::tree::{RegexReplacement, Text};
 use super::why::{TEXT_BYTES_MAX, Why, WhyKind};
-use crate::row::key::{self, KeyForm};
+use crate::row::text::{text_of, written};
 use crate::row::{Number, Row, Value};
 use regex::Regex;
 use std::borrow::Cow;
@@ -200,36 +200,10 @@ fn index(number: Number) -> i64 {
     }
 }
 
-/// Returns the text of a value. A number has one text, that of the answers, however it is written.
-pub(super) fn text_of(value: Value<'_>) -> Option<Cow<'_, str>> {
-    Some(match value {
-        Value::Missing | Value::Untyped("") => return None,
-        Value::Number(text) if is_plain_integer(text) => text.into(),
-        Value::Number(_) => written(value).into(),
-        Value::Text(text) | Value::Untyped(text) | Value::Json(text) => text.into(),
-        Value::Bool(true) => "true".into(),
-        Value::Bool(false) => "false".into(),
-        Value::Integer(integer) => integer.to_string().into(),
-        Value::Float(_) => written(value).into(),
-    })
-}
-
 /// Returns the text of a number, as answers have it.
 pub(super) fn number_text(number: Number) -> String {
     match whole(number) {
         Number::Int(integer) => integer.to_string(),
         Number::Float(float) => written(Value::Float(float)),
     }
-}
-
-/// Returns true if a JSON number is written as answers write integers.
-fn is_plain_integer(text: &str) -> bool {
-    text.bytes().all(|byte| byte.is_ascii_digit())
-}
-
-#[cold]
-fn written(value: Value<'_>) -> String {
-    let mut key = Vec::new();
-    KeyForm::of(value).write(&mut key);
-    key::decode(&key).to_string()
 }

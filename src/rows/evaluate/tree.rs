@@ -9,6 +9,7 @@ use super::why::{Shared, WhyKind};
 use crate::query::expression::Op;
 use crate::query::literal::{Literal, Operator, TextLiteral};
 use crate::row::{Number, TimeFormat};
+use crate::rows::lookup::Table;
 use regex::Regex;
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -22,6 +23,16 @@ pub(super) enum Typed {
     Text(Text),
     Truth(Truth),
     Instant(Instant),
+    /// A value of reference data.
+    Lookup(Box<LookupTree>),
+}
+
+/// A column of reference data, in the row that has a key.
+#[derive(Debug)]
+pub(super) struct LookupTree {
+    pub(super) table: Arc<Table>,
+    pub(super) column: usize,
+    pub(super) key: Text,
 }
 
 /// `case`, whose arms have values of one type. The first arm whose condition is true decides.

@@ -179,7 +179,7 @@ fn contains(any: &Any, part: &TextLiteral, row: &Row) -> Three {
         Value::Json(text) if text.starts_with('[') => {
             Some(any_element(text, |element| part.compares(Operator::Equal, element) == Some(true)))
         }
-        value => super::text::text_of(value).map(|text| text.contains(&part.text)),
+        value => crate::row::text::text_of(value).map(|text| text.contains(&part.text)),
     })
 }
 
@@ -192,6 +192,7 @@ impl Typed {
             Typed::Text(text) => text.eval(row)?.is_none(),
             Typed::Truth(truth) => truth.eval(row)?.is_none(),
             Typed::Instant(instant) => instant.eval(row)?.is_none(),
+            Typed::Lookup(lookup) => lookup.value(row)?.is_missing(),
         })
     }
 }

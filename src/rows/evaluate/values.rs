@@ -1,6 +1,7 @@
 //! The computed values of a pipeline, each in a slot of its own.
 
-use super::expressions::Computed;
+use super::expressions::{Computed, Condition};
+use super::functions::LOOKUP;
 use super::names::{Named, Names};
 use super::why::Why;
 use crate::error::Error;
@@ -49,6 +50,13 @@ impl Ordered {
     #[inline(always)]
     pub(in crate::rows) fn is_empty(&self) -> bool {
         self.early.is_empty() && self.late.is_empty()
+    }
+
+    /// Returns the expression of a slot as it was written.
+    #[cold]
+    pub(in crate::rows) fn written(&self, slot: usize) -> &str {
+        let mut all = self.early.iter().map(|(computed, _)| computed).chain(&self.late);
+        all.find(|computed| computed.slot == slot).map_or("", Computed::written)
     }
 
     /// Computes the values that conditions need. One that cannot be computed is null for them.
@@ -114,7 +122,47 @@ impl Values {
         Ok(())
     }
 
+    /// Lowers a condition.
+    ///
+    /// # Errors
+    /// As [`slot`](Values::slot), and for an expression that is not a condition.
+    pub(in crate::rows) fn condition(&mut self, ast: &Ast, id: Id) -> Result<Condition, Error> {
+        let resolved = self.with_lookups(ast, id)?;
+        Condition::of(resolved.as_ref().unwrap_or(ast), id, &mut self.names)
+    }
+
+    /// Returns the expression with a name in place of each call of `lookup`, whose value is
+    /// computed into a slot of its own; `None` if there is no such call.
+    fn with_lookups(&mut self, ast: &Ast, id: Id) -> Result<Option<Ast>, Error> {
+        let (mut calls, mut next) = (vec![id], 0);
+        while let Some(id) = calls.get(next).copied() {
+            next += 1;
+            ast.each_child(id, &mut |child| calls.push(child));
+        }
+        calls.retain(|id| matches!(ast.node(*id), Node::Call { name, .. } if &**name == LOOKUP));
+        if calls.is_empty() {
+            return Ok(None);
+        }
+        // A call in the key of another one comes before it.
+        calls.sort_unstable();
+        calls.dedup();
+        let mut resolved = ast.clone();
+        for id in calls {
+            let name = resolved.canonical(id);
+            if !self.names.has_let(&name) {
+                let slot = self.slots();
+                let computed = Computed::of_lookup((&resolved, id), slot, &mut self.names)?;
+                self.names.add_let(&name, computed.named());
+                self.computed.push(computed);
+            }
+            resolved.replace(id, Node::Field(name.into()));
+        }
+        Ok(Some(resolved))
+    }
+
     fn named(&mut self, ast: &Ast, id: Id) -> Result<Named, Error> {
+        let resolved = self.with_lookups(ast, id)?;
+        let ast = resolved.as_ref().unwrap_or(ast);
         if let Node::Field(name) = ast.node(id) {
             return Ok(self.names.named(name));
         }

@@ -78,14 +78,14 @@ impl RowPreparer {
             Some(field) => match row.event_time(field) {
                 Ok(time) if self.is_ahead(time, arrival) => {
                     return Preparation::DeadLetter(
-                        self.refuse_ahead(field, time, arrival).text(&self.fields, row).into(),
+                        self.refused(&self.refuse_ahead(field, time, arrival), row),
                         None,
                     );
                 }
                 Ok(time) => time,
                 Err(why) => {
                     return Preparation::DeadLetter(
-                        refuse_time(field, why).text(&self.fields, row).into(),
+                        self.refused(&refuse_time(field, why), row),
                         None,
                     );
                 }
@@ -99,9 +99,7 @@ impl RowPreparer {
         }
         match self.read(row) {
             Ok(()) => Preparation::Record(time),
-            Err(refusal) => {
-                Preparation::DeadLetter(refusal.text(&self.fields, row).into(), Some(time))
-            }
+            Err(refusal) => Preparation::DeadLetter(self.refused(&refusal, row), Some(time)),
         }
     }
 
@@ -182,6 +180,21 @@ impl RowPreparer {
         )
     }
 
+    /// A sentence with the field and its value, as in `bytes: "abc" is not a number`.
+    #[cold]
+    fn refused(&self, refusal: &Refusal, row: &Row) -> Box<str> {
+        let Refusal { slot, why } = refusal;
+        let name = match self.fields.name(*slot) {
+            "" => self.computed.written(*slot),
+            name => name,
+        };
+        let sentence = match row.value(*slot) {
+            Value::Missing | Value::Untyped("") => format!("{name}: the field {why}"),
+            value => format!("{name}: {} {why}", shown(value)),
+        };
+        sentence.into()
+    }
+
     /// The slots of the filter's fields are those below this.
     pub(in crate::rows) fn filter_slots(&self) -> usize {
         self.filter_slots
@@ -209,16 +222,6 @@ impl Refusal {
     #[cold]
     fn new(slot: usize, why: String) -> Self {
         Refusal { slot, why }
-    }
-
-    /// A sentence with the field and its value, as in `bytes: "abc" is not a number`.
-    #[cold]
-    fn text(&self, fields: &Fields, row: &Row) -> String {
-        let name = fields.name(self.slot);
-        match row.value(self.slot) {
-            Value::Missing | Value::Untyped("") => format!("{name}: the field {}", self.why),
-            value => format!("{name}: {} {}", shown(value), self.why),
-        }
     }
 }
 

@@ -3,7 +3,7 @@
 use super::super::lowering::Lowering;
 use super::super::tree::Typed;
 use super::function::{Call, Function};
-use super::{numbers, texts, times};
+use super::{numbers, reference, texts, times};
 use crate::error::Error;
 use crate::nearest::nearest;
 use crate::query::expression::{Id, Node};
@@ -30,7 +30,8 @@ pub fn functions() -> impl Iterator<Item = (String, &'static str)> {
 
 /// Returns all functions.
 fn all() -> impl Iterator<Item = &'static Function> {
-    numbers::FUNCTIONS.iter().chain(texts::FUNCTIONS).chain(times::FUNCTIONS)
+    let functions = numbers::FUNCTIONS.iter().chain(texts::FUNCTIONS).chain(times::FUNCTIONS);
+    functions.chain(reference::FUNCTIONS)
 }
 
 impl Lowering<'_> {
