@@ -8,7 +8,7 @@ use crate::record::{Position, Record, Sequence, ShardId};
 use crate::time::Timestamp;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, Region};
+use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_kinesis::Client;
 use aws_sdk_kinesis::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use aws_sdk_kinesis::operation::get_records::GetRecordsOutput;
@@ -63,19 +63,7 @@ impl StreamClient {
     /// # Errors
     /// Those of [`connect`](StreamClient::connect).
     pub fn connect_with(stream: &str, options: ClientOptions) -> Result<Self, Error> {
-        let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build();
-        let runtime = runtime.map_err(|error| {
-            Error::new(ErrorKind::Io, "cannot start the Kinesis client's runtime")
-                .with_source(error)
-        })?;
-        let mut loader = aws_config::defaults(BehaviorVersion::latest());
-        if let Some(endpoint) = options.endpoint {
-            loader = loader.endpoint_url(endpoint);
-        }
-        if let Some(region) = options.region {
-            loader = loader.region(Region::new(region));
-        }
-        let config = wait(&runtime, loader.load())?;
+        let (runtime, config) = load(options)?;
         let timeouts = TimeoutConfig::builder().operation_attempt_timeout(READ_TIMEOUT).build();
         let reads = aws_sdk_kinesis::config::Builder::from(&config)
             .retry_config(RetryConfig::disabled())
@@ -106,8 +94,28 @@ impl StreamClient {
     }
 }
 
+/// Starts a runtime, and loads what the environment says of AWS where the options do not.
+pub(super) fn load(options: ClientOptions) -> Result<(Runtime, SdkConfig), Error> {
+    let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build();
+    let runtime = runtime.map_err(|error| {
+        Error::new(ErrorKind::Io, "cannot start the Kinesis client's runtime").with_source(error)
+    })?;
+    let mut loader = aws_config::defaults(BehaviorVersion::latest());
+    if let Some(endpoint) = options.endpoint {
+        loader = loader.endpoint_url(endpoint);
+    }
+    if let Some(region) = options.region {
+        loader = loader.region(Region::new(region));
+    }
+    let config = wait(&runtime, loader.load())?;
+    Ok((runtime, config))
+}
+
 /// Waits for a future, on a thread that belongs to no runtime.
-fn wait<T: Send>(runtime: &Runtime, future: impl Future<Output = T> + Send) -> Result<T, Error> {
+pub(super) fn wait<T: Send>(
+    runtime: &Runtime,
+    future: impl Future<Output = T> + Send,
+) -> Result<T, Error> {
     let joined = thread::scope(|scope| scope.spawn(|| runtime.block_on(future)).join());
     joined.map_err(|_| Error::new(ErrorKind::Io, "the Kinesis client's runtime has ended"))
 }

@@ -11,6 +11,9 @@
 //! [`KinesisProducer`] puts records into a stream: in batches, aggregated if wanted, and again where
 //! they are refused.
 //!
+//! # The streams themselves
+//! [`Streams`] lists, describes, creates and scales them.
+//!
 //! # Partials for a second stage
 //! [`KinesisTarget`] puts each partial as one record, with its window as the partition key, so that
 //! all partials of a window come on one shard.
@@ -30,6 +33,7 @@ mod put_records;
 mod read_stream;
 mod reader;
 mod stream_processor;
+mod streams;
 mod target;
 
 pub use client::{ClientOptions, StreamClient};
@@ -38,4 +42,5 @@ pub use put_records::{Entry, PutRecords};
 pub use read_stream::{IteratorPlace, ReadFailure, ReadStream, RecordPage, ShardInfo};
 pub use reader::{StreamEvent, StreamReader};
 pub use stream_processor::StreamProcessor;
+pub use streams::{StreamSummary, Streams};
 pub use target::KinesisTarget;

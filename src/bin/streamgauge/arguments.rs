@@ -70,6 +70,9 @@ pub(crate) enum Command {
     /// Put lines into a Kinesis stream as records
     #[cfg(feature = "kinesis")]
     Put(crate::kinesis_arguments::PutArguments),
+    /// List, describe, create and scale Kinesis streams, in several regions at once
+    #[cfg(feature = "kinesis")]
+    Streams(crate::streams::StreamsArguments),
 }
 
 /// Say what pipeline files mean.

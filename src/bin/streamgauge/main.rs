@@ -39,6 +39,8 @@ mod sink;
 mod sql;
 mod standard_output;
 mod state;
+#[cfg(feature = "kinesis")]
+mod streams;
 mod summary;
 mod top;
 mod usage;
@@ -65,6 +67,8 @@ fn main() -> ExitCode {
         Command::Kinesis(arguments) => kinesis::run(*arguments),
         #[cfg(feature = "kinesis")]
         Command::Put(arguments) => put::run(arguments),
+        #[cfg(feature = "kinesis")]
+        Command::Streams(arguments) => streams::run(arguments),
         Command::Run(arguments) => run::run(arguments),
         Command::Top(arguments) => top::run(arguments),
         Command::Sql(arguments) => sql::run(arguments),

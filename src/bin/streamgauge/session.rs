@@ -376,7 +376,7 @@ pub(crate) fn check_page(is_terminal: bool) -> Result<(), Failure> {
 
 /// Returns the properties of the terminal. `NO_COLOR`, if set and not empty, turns escape sequences
 /// off: <https://no-color.org>.
-fn terminal(is_terminal: bool) -> Terminal {
+pub(crate) fn terminal(is_terminal: bool) -> Terminal {
     let wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let width = terminal_size::terminal_size().map(|(width, _)| usize::from(width.0));
     Terminal { width: width.filter(|_| is_terminal), color: is_terminal && wanted }

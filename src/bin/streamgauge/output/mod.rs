@@ -1,12 +1,12 @@
 //! The output of answers: a table, JSON Lines, CSV or a page.
 
-mod cell;
+pub(crate) mod cell;
 mod csv;
 pub(crate) mod digits;
 mod fit;
 mod sheet;
 mod shorten;
-mod table;
+pub(crate) mod table;
 
 pub(crate) use cell::printable;
 pub(crate) use sheet::Shape;
