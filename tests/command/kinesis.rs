@@ -37,3 +37,23 @@ fn a_wrong_command_line_is_refused_before_the_stream_is_called() {
         streamgauge(&[arguments, &NOWHERE].concat()).failed(2, words);
     }
 }
+
+#[test]
+fn streams_need_an_action_and_one_number() {
+    for (arguments, words) in [
+        (&["streams"][..], &["list", "describe", "scale"][..]),
+        (&["streams", "create", "clicks"], &["--shards <N>", "--on-demand"]),
+        (
+            &["streams", "create", "clicks", "--shards", "2", "--on-demand"],
+            &["cannot be used with"],
+        ),
+        (&["streams", "scale", "clicks"], &["--to <N>", "--auto"]),
+        (&["streams", "scale", "clicks", "--to", "0"], &["--to"]),
+        (&["streams", "describe", "clicks", "--sample", "soon"], &["--sample"]),
+    ] {
+        streamgauge(arguments).failed(2, words);
+    }
+    let nowhere = ["--region", "us-east-1", "--endpoint", "http://127.0.0.1:9"];
+    let run = streamgauge(&[&["streams", "list"][..], &nowhere].concat());
+    run.failed(1, &["us-east-1: cannot list the streams"]);
+}

@@ -112,11 +112,12 @@ pub(super) fn percent(part: f64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::sample::tests::sample_of;
     use super::*;
 
     fn stream(open_shards: u32) -> StreamSummary {
-        super::super::scale::tests::stream(open_shards)
+        let mut stream = StreamSummary::default();
+        (stream.name, stream.open_shards) = ("clicks".to_owned(), open_shards);
+        stream
     }
 
     #[test]
@@ -130,30 +131,31 @@ mod tests {
             (6_000, 100, 10),
             (100, 6_000_000, 10),
         ] {
-            let sample = sample_of(&[(records, bytes, &[])]);
+            let sample = Sample::of(&[(records, bytes, &[])]);
             assert_eq!(shards_needed(&sample), needed, "{records} records, {bytes} bytes");
         }
     }
 
     #[test]
     fn s292_a_hot_shard_is_split_unless_one_key_makes_it_hot() {
-        let spread = sample_of(&[(100, 900_000, &[("a", 300_000), ("b", 300_000)]), (1, 100, &[])]);
+        let spread =
+            Sample::of(&[(100, 900_000, &[("a", 300_000), ("b", 300_000)]), (1, 100, &[])]);
         let said = advice(&stream(2), &spread);
         assert!(said[0].contains("shardId-000000000000 is 90 % busy: split it"), "{said:?}");
-        let one = sample_of(&[(100, 900_000, &[("a", 700_000), ("b", 200_000)]), (1, 100, &[])]);
+        let one = Sample::of(&[(100, 900_000, &[("a", 700_000), ("b", 200_000)]), (1, 100, &[])]);
         let said = advice(&stream(2), &one);
         assert!(said[0].contains("\"a\" has at least 78 % of its bytes"), "{said:?}");
-        let calm = sample_of(&[(100, 500_000, &[]), (100, 500_000, &[])]);
+        let calm = Sample::of(&[(100, 500_000, &[]), (100, 500_000, &[])]);
         assert_eq!(advice(&stream(2), &calm), Vec::<String>::new());
     }
 
     #[test]
     fn too_many_and_too_few_shards_are_told() {
-        let quiet = sample_of(&[(1, 100, &[] as &[(&str, u64)]); 8]);
+        let quiet = Sample::of(&[(1, 100, &[] as &[(&str, u64)]); 8]);
         let said = advice(&stream(8), &quiet).join("\n");
         assert!(said.contains("The 8 shards have little to do: 1 would be"), "{said}");
         assert!(said.contains("on-demand mode is cheaper: about 29.5 dollars"), "{said}");
-        let busy = sample_of(&[(700, 1_000, &[]), (700, 1_000, &[])]);
+        let busy = Sample::of(&[(700, 1_000, &[]), (700, 1_000, &[])]);
         let said = advice(&stream(2), &busy).join("\n");
         assert!(said.contains("The 2 shards are too busy: 3 would be"), "{said}");
     }

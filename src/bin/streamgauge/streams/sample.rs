@@ -181,17 +181,14 @@ fn read_once(
     Ok(())
 }
 
+/// The records and bytes of a shard in a second, and the bytes of some keys.
 #[cfg(test)]
-pub(super) mod tests {
-    use super::*;
-    use bytes::Bytes;
-    use streamgauge::{Position, Record, Sequence, Timestamp};
+pub(super) type Second<'a> = (u64, u64, &'a [(&'a str, u64)]);
 
-    /// The records and bytes of a shard in a second, and the bytes of some keys.
-    pub(in super::super) type Second<'a> = (u64, u64, &'a [(&'a str, u64)]);
-
+#[cfg(test)]
+impl Sample {
     /// Returns a sample of shards with this in each second.
-    pub(in super::super) fn sample_of(shards: &[Second<'_>]) -> Sample {
+    pub(super) fn of(shards: &[Second<'_>]) -> Sample {
         let shards = shards.iter().enumerate().map(|(index, (records, bytes, keys))| {
             let info = ShardInfo {
                 id: ShardId::new(format!("shardId-{index:012}")),
@@ -208,6 +205,13 @@ pub(super) mod tests {
         });
         Sample { seconds: 10.0, shards: shards.collect() }
     }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytes::Bytes;
+    use streamgauge::{Position, Record, Sequence, Timestamp};
 
     /// A stream of two open shards and a closed one, whose first calls are throttled. Shard 1 gets
     /// a record of 90 bytes with the key "k" in each second, and ends after 3 pages.

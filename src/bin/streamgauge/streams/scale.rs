@@ -72,15 +72,8 @@ fn steps(from: u32, to: u32) -> Vec<u32> {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+mod tests {
     use super::*;
-    use streamgauge::adapter::kinesis::StreamSummary;
-
-    pub(in super::super) fn stream(open_shards: u32) -> StreamSummary {
-        let mut stream = StreamSummary::default();
-        (stream.name, stream.open_shards) = ("clicks".to_owned(), open_shards);
-        stream
-    }
 
     #[test]
     fn s291_steps_at_most_double_and_at_least_halve() {
