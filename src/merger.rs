@@ -243,6 +243,7 @@ impl<R: ?Sized, A: Aggregate<R>> Merger<R, A> {
                  complete",
             ));
         }
+        engine.check_merges()?;
         engine.aggregate().persistence()?;
         Ok(Merger {
             engine,

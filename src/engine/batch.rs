@@ -108,7 +108,8 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
                 });
                 let goes_on = told?;
                 batch.pass(1);
-                if !goes_on || self.firing.is_due(self.watermarks.overall()) {
+                let is_due = self.firing.is_due(self.watermarks.overall());
+                if !goes_on || is_due || self.has_row_answers() {
                     return Ok(());
                 }
             }

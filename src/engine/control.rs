@@ -332,6 +332,21 @@ pub trait Control {
         self.control_mut().finish();
     }
 
+    /// Returns true if windows can go to another engine as [partials](Control::next_partial). Those
+    /// of a [number of records](crate::window::Rows) cannot: their records are one sequence.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::prelude::*;
+    /// use streamgauge::window::Rows;
+    /// let rows = Pipeline::builder::<str>().window(Rows::new(100)?).aggregate(count()).build()?;
+    /// assert!(!rows.has_partials());
+    /// # Ok::<(), Error>(())
+    /// ```
+    fn has_partials(&self) -> bool {
+        self.control().has_partials()
+    }
+
     /// Ends the input here, because another engine gets the further records. From now on
     /// [`next_partial`](Control::next_partial) returns the windows that were not returned before,
     /// for the other engine to [adopt](Control::adopt). Call it instead of
@@ -720,6 +735,7 @@ impl<R: ?Sized, A: Aggregate<R>> Control for Engine<R, A> {
     fn is_due(&self) -> bool {
         !self.pending.is_empty()
             || self.of_groups.as_ref().is_some_and(|windows| !windows.answers.is_empty())
+            || self.has_row_answers()
             || self.firing.waits()
             || self.firing.is_due(self.watermarks.overall())
     }
@@ -728,13 +744,18 @@ impl<R: ?Sized, A: Aggregate<R>> Control for Engine<R, A> {
         self.fire_open_windows()
     }
 
+    fn has_partials(&self) -> bool {
+        !self.is_of_rows()
+    }
+
     fn next_partial(&mut self, source: &str) -> Result<Option<Partial>, Error> {
         self.fire_partial(source)
     }
 
     fn stats(&self) -> Stats {
         let of_groups = self.of_groups.as_ref().map_or(0, |windows| windows.len());
-        Stats { open_panes: (self.panes.len() + of_groups) as u64, ..self.stats }
+        let of_rows = self.of_rows.as_ref().map_or(0, |windows| windows.len());
+        Stats { open_panes: (self.panes.len() + of_groups + of_rows) as u64, ..self.stats }
     }
 
     fn state_bytes(&self) -> usize {

@@ -3,6 +3,7 @@
 use super::firing::Firing;
 use super::group_windows::{GroupWindows, group_windows};
 use super::pending::Pending;
+use super::row_windows::{RowWindows, row_windows};
 use super::shards::Shards;
 use super::{Emission, EngineOptions, Outcome, RecentIds, Shard, Stats};
 use crate::aggregate::Aggregate;
@@ -66,6 +67,8 @@ pub struct Engine<R: ?Sized, A: Aggregate<R>> {
     pub(super) inherited: Inherited<A::Accumulator>,
     /// Instead of panes, where each group has windows of its own.
     pub(super) of_groups: Option<Box<GroupWindows<A::Accumulator>>>,
+    /// Instead of panes, where a window is a number of records.
+    pub(super) of_rows: Option<Box<RowWindows<A::Accumulator>>>,
     pub(super) watermarks: Watermarks,
     pub(super) firing: Firing,
     /// Answers that were computed but not fetched.
@@ -107,6 +110,7 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         let spans = options.spans()?;
         let schedule = options.windows.schedule().clone();
         let of_groups = group_windows(&schedule, spans.lateness, options.emit_empty)?;
+        let of_rows = row_windows(&options)?;
         let stacks = (!schedule.window_is_pane()).then(TwoStacks::new);
         let until_check = records_between_checks(0, options.limits.state_bytes_max);
         Ok(Engine {
@@ -120,6 +124,7 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
             stacks,
             inherited: Inherited::new(),
             of_groups,
+            of_rows,
             watermarks: Watermarks::new(spans.out_of_orderness, spans.idle_after),
             firing: Firing::new(),
             pending: Pending::new(),
@@ -424,6 +429,9 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         if self.of_groups.is_some() {
             return self.next_group_emission();
         }
+        if self.of_rows.is_some() {
+            return self.next_row_emission();
+        }
         if let Some(fired) = self.pending.pop() {
             let value = answer(&self.aggregate, fired.content.as_ref());
             return Ok(Some(self.emission(fired.start, fired.revision, value)));
@@ -442,7 +450,8 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         let merged = self.stacks.iter().flat_map(TwoStacks::accumulators);
         let of_groups = self.of_groups.iter().flat_map(|windows| windows.accumulators());
         let accumulators = self.panes.accumulators().chain(merged).chain(self.inherited.values());
-        let accumulators = accumulators.chain(of_groups);
+        let of_rows = self.of_rows.iter().flat_map(|windows| windows.accumulators());
+        let accumulators = accumulators.chain(of_groups).chain(of_rows);
         accumulators.map(|accumulator| self.aggregate.state_bytes(accumulator)).sum()
     }
 
@@ -483,6 +492,9 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     fn place(&mut self, record: &R, time: Timestamp) -> Result<Outcome, Error> {
         if self.of_groups.is_some() {
             return self.place_in_group(record, time);
+        }
+        if self.of_rows.is_some() {
+            return self.place_in_rows(record, time);
         }
         let pane = match self.schedule.place(time.as_millis(), self.lateness) {
             Place::In(pane) => pane,

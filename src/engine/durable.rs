@@ -8,6 +8,7 @@ use super::core::{Engine, Inherited};
 use super::firing::{Fired, Firing, read_revision, read_start};
 use super::group_windows::GroupWindows;
 use super::pending::Pending;
+use super::row_windows::RowWindows;
 use super::shards::Shards;
 use super::{Control, EngineOptions, RecentIds, Stats};
 use crate::aggregate::{Aggregate, seed_fingerprint};
@@ -33,6 +34,7 @@ struct EngineState<T> {
     recent_ids: Option<RecentIds>,
     inherited: Inherited<T>,
     of_groups: Option<Box<GroupWindows<T>>>,
+    of_rows: Option<Box<RowWindows<T>>>,
 }
 
 impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
@@ -146,6 +148,10 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
                 self.encode_group_windows(windows, writer, encode)
             })?;
         }
+        if let Some(windows) = &self.of_rows {
+            envelope
+                .section(Tag::OfRows, |writer| self.encode_row_windows(windows, writer, encode))?;
+        }
         Ok(envelope.finish())
     }
 
@@ -236,12 +242,13 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
             recent_ids,
             inherited,
             of_groups,
+            of_rows,
         } = state;
         (self.panes, self.stacks, self.watermarks, self.firing) =
             (panes, stacks, watermarks, firing);
         (self.pending, self.stats, self.shards, self.recent_ids) =
             (pending, stats, shards, recent_ids);
-        (self.inherited, self.of_groups) = (inherited, of_groups);
+        (self.inherited, self.of_groups, self.of_rows) = (inherited, of_groups, of_rows);
         (self.until_check, self.handing_out) = (0, false);
         Ok(())
     }
@@ -291,6 +298,11 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
             let reader = envelope.section(bytes, Tag::OfGroups)?;
             of_groups = self.decode_group_windows(reader, &mut room)?;
         }
+        let mut of_rows = None;
+        if let Some(windows) = &self.of_rows {
+            let reader = envelope.section(bytes, Tag::OfRows)?;
+            of_rows = Some(self.decode_row_windows(windows.rule, reader, &mut room)?);
+        }
         Ok(EngineState {
             panes,
             stacks,
@@ -302,6 +314,7 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
             recent_ids,
             inherited,
             of_groups,
+            of_rows,
         })
     }
 

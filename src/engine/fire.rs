@@ -26,6 +26,9 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         if self.of_groups.is_some() {
             return self.close_group_windows();
         }
+        if self.of_rows.is_some() {
+            return self.close_row_windows();
+        }
         let answering = self.firing.answering.as_ref().map(|windows| windows.end);
         let rests = self.firing.again.is_empty()
             && answering.is_none()
@@ -246,6 +249,9 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         if self.of_groups.is_some() {
             self.answer_open_group_windows();
             return Ok(());
+        }
+        if self.of_rows.is_some() {
+            return self.answer_open_row_windows();
         }
         // Complete windows come first.
         self.fire_due()?;

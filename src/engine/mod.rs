@@ -21,12 +21,14 @@ mod firing;
 mod group_windows;
 mod inherited;
 mod of_groups;
+mod of_rows;
 mod options;
 mod partials;
 mod pending;
 #[cfg(feature = "spec")]
 mod preaggregated;
 mod recent_ids;
+mod row_windows;
 mod shards;
 #[cfg_attr(not(feature = "spec"), allow(dead_code, reason = "files alone are answered in parts"))]
 mod split;

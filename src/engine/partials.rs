@@ -11,6 +11,7 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     /// [`Control::next_partial`](super::Control::next_partial).
     /// [`Control::next_partial`](super::Control::next_partial).
     pub(super) fn fire_partial(&mut self, source: &str) -> Result<Option<Partial>, Error> {
+        self.check_merges()?;
         if self.of_groups.is_some() {
             return self.fire_group_partial(source);
         }

@@ -428,12 +428,16 @@ impl<R: ?Sized, A: Aggregate<R>> Builder<R, A> {
         if let Some(error) = self.refused {
             return Err(error);
         }
-        if self.stages.event_time.is_none() && !self.options.windows.is_global() {
-            return Err(Error::invalid(
-                "windows need an event time: call event_time(|record| ...) before build()",
-            ));
+        let mut options = self.options;
+        if self.stages.event_time.is_none() {
+            if !options.windows.is_global() && !options.windows.is_of_rows() {
+                return Err(Error::invalid(
+                    "windows need an event time: call event_time(|record| ...) before build()",
+                ));
+            }
+            options.windows = options.windows.untimed();
         }
-        let engine = Engine::new(self.aggregate, self.options)?;
+        let engine = Engine::new(self.aggregate, options)?;
         Ok(Pipeline::from_parts(self.stages, engine))
     }
 }

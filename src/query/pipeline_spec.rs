@@ -116,6 +116,10 @@ PipelineSpec {
     /// Staggered windows instead of `window`: each group has windows of this size, which begin with
     /// its first record that is in none, such as `1m`.
     stagger "stagger": String;
+    /// Windows of this number of records instead of `window`: of each group, in the order in which
+    /// they come. With `every`, which is a number then, the last records at every so many further
+    /// ones.
+    rows "rows": u64;
     /// The time zone, such as `Europe/Berlin`, that windows of days and longer begin and end in, and
     /// that the times of windows are shown in. Default: UTC.
     timezone "timezone": String;
@@ -217,7 +221,7 @@ impl PipelineSpec {
         .format()
     }
 
-    /// Returns true if there are windows: `window`, `session` or `stagger` is given.
+    /// Returns true if there are windows of time: `window`, `session` or `stagger` is given.
     ///
     /// # Example
     /// ```
@@ -379,6 +383,7 @@ every = "10s"
 offset = "0s"
 session = "30m"
 stagger = "1m"
+rows = 100
 timezone = "Europe/Berlin"
 max_delay = "5s"
 max_ahead = "2h"

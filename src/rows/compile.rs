@@ -158,6 +158,11 @@ impl PipelineSpec {
         let group_names = group.iter().map(|(name, _)| name.clone()).collect();
         let answers = AnswerPlan::new(answers, &kinds, (group_names, zone))
             .map_err(|error| error.at(options.written("agg")))?;
+        if answers.needs_window() && windows.is_of_rows() && !self.has_times(options) {
+            let missing = options.missing("time", "FIELD");
+            let why = format!("rate needs the times of records: name their field by {missing}");
+            return Err(Error::invalid(why));
+        }
         if answers.needs_window() && windows.is_global() {
             let missing = options.missing("window", "DURATION");
             let why = format!("rate needs a window: give its size by {missing}");
@@ -455,6 +460,11 @@ impl PipelineSpec {
     fn late_words(&self, engine: &EngineOptions) -> String {
         if engine.windows.is_global() {
             return "the one window is answered at the end of the input; no record is late".into();
+        }
+        if engine.windows.is_of_rows() {
+            let why = "a window is answered with its last record, or as it is at the end of the \
+                       input; no record is late";
+            return why.into();
         }
         let given = if self.max_delay.is_some() { "" } else { " (the default here)" };
         let Some(delay) = engine.out_of_orderness else {

@@ -87,7 +87,7 @@ impl Serialize for RowLine<'_> {
         let RowEmission { window, revision, group, values, form } = self.row;
         let mut row = serializer.serialize_map(None)?;
         match (window, &form.zone) {
-            (Some(window), Some(zone)) => {
+            (Some(window), Some(zone)) if window.is_timed() => {
                 row.serialize_entry("window", &ZonedWindow { window: *window, zone })?;
             }
             _ => row.serialize_entry("window", window)?,
@@ -118,9 +118,14 @@ struct ZonedWindow<'a> {
 impl Serialize for ZonedWindow<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let shown = |time: Timestamp| self.zone.display(time).to_string();
-        let mut window = serializer.serialize_struct("Window", 2)?;
+        let number = self.window.number();
+        let fields = 2 + usize::from(number.is_some());
+        let mut window = serializer.serialize_struct("Window", fields)?;
         window.serialize_field("start", &shown(self.window.start()))?;
         window.serialize_field("end", &shown(self.window.end()))?;
+        if let Some(number) = number {
+            window.serialize_field("number", &number)?;
+        }
         window.end()
     }
 }

@@ -221,6 +221,9 @@ fn panes_held_max(engine: &EngineOptions) -> Option<u64> {
         let held = u64::try_from(engine.out_of_orderness?.as_millis()).unwrap_or(u64::MAX);
         return Some((held / length.unsigned_abs()).saturating_add(2));
     }
+    if let Some(parts) = engine.windows.schedule().row_parts() {
+        return Some(parts as u64);
+    }
     let Some((size, slide)) = engine.windows.size_and_slide() else { return Some(1) };
     let held =
         size.saturating_add(engine.out_of_orderness?).saturating_add(engine.allowed_lateness);

@@ -108,7 +108,8 @@ impl RowPipeline {
         let (fields, shared) = (names.fields, names.shared);
         let moving_times = parts.engine.moving_times();
         let preaggregation = (parts.engine.aggregate().preaggregates()
-            && !parts.engine.is_per_group())
+            && !parts.engine.is_per_group()
+            && !parts.engine.is_of_rows())
         .then(|| parts.engine.preaggregation());
         RowPipeline {
             preparer: Arc::new(RowPreparer {

@@ -5,7 +5,7 @@ use crate::error::Error;
 use crate::query::pipeline_spec::PipelineSpec;
 use crate::time::{days, parse_duration};
 use crate::window::{
-    Calendar, Global, Period, Session, Sliding, Stagger, TimeZone, Tumbling, Windows,
+    Calendar, Global, Period, Rows, Session, Sliding, Stagger, TimeZone, Tumbling, Windows,
 };
 use std::time::Duration;
 
@@ -80,6 +80,9 @@ impl PipelineSpec {
             let read = text.map(|text| Length::read(text, zone.is_some())).transpose();
             read.map_err(|error| error.at(options.written(key)))
         };
+        if let Some(windows) = self.row_windows(options)? {
+            return Ok(windows);
+        }
         let every = length("every", self.every.as_deref())?;
         if let Some(windows) = self.group_windows(options)? {
             return Ok(windows);
@@ -94,6 +97,39 @@ impl PipelineSpec {
             None => options.written("window"),
         };
         of_lengths((size, every), shift, zone).map_err(|error| error.at(place))
+    }
+
+    /// Returns windows of a number of records, if they are asked for.
+    fn row_windows(&self, options: &CompileOptions) -> Result<Option<Windows>, Error> {
+        let Some(rows) = self.rows else { return Ok(None) };
+        let key = options.written("rows");
+        let others = [
+            ("window", self.window.is_some()),
+            ("session", self.session.is_some()),
+            ("stagger", self.stagger.is_some()),
+            ("offset", self.offset.is_some()),
+        ];
+        if let Some((other, _)) = others.iter().find(|(_, given)| *given) {
+            let other = options.written(other);
+            return Err(Error::invalid(format!(
+                "{key} and {other} do not go together: give one of them"
+            )));
+        }
+        let mut windows = Rows::new(rows).map_err(|error| error.at(key.clone()))?;
+        if let Some(text) = &self.every {
+            let every = text.trim().parse().map_err(|_| {
+                let why = format!("{text:?} is not a number of rows, as {key} is");
+                Error::invalid(why).at(options.written("every"))
+            })?;
+            windows = windows.every(every).map_err(|error| error.at(options.written("every")))?;
+        }
+        let windows = Windows::from(windows);
+        Ok(Some(if self.has_times(options) { windows } else { windows.untimed() }))
+    }
+
+    /// Returns true if records have event times.
+    pub(super) fn has_times(&self, options: &CompileOptions) -> bool {
+        self.time.is_some() || options.arrival_times
     }
 
     /// Returns sessions or staggered windows, if they are asked for.

@@ -109,10 +109,11 @@ pub(crate) enum Tag {
     Unfinished = 19,
     Cuts = 20,
     OfGroups = 21,
+    OfRows = 22,
 }
 
 /// The names of the sections, by tag.
-const NAMES: [&str; 22] = [
+const NAMES: [&str; 23] = [
     "",
     "description",
     "clock",
@@ -135,10 +136,11 @@ const NAMES: [&str; 22] = [
     "unfinished",
     "cuts",
     "windows of groups",
+    "windows of rows",
 ];
 
 /// The highest tag of this version.
-const TAG_MAX: u8 = Tag::OfGroups as u8;
+const TAG_MAX: u8 = Tag::OfRows as u8;
 
 impl Tag {
     /// Returns the name of a tag that was read from an envelope.

@@ -1,12 +1,11 @@
 //! Types that can be converted into windows.
 
-use super::{Calendar, Global, Session, Sliding, Stagger, Tumbling, Windows};
+use super::{Calendar, Global, Rows, Session, Sliding, Stagger, Tumbling, Windows};
 use crate::error::Error;
 use std::time::Duration;
 
 /// A declaration of windows: [`Tumbling`], [`Sliding`], [`Calendar`], [`Session`], [`Stagger`],
-/// [`Global`], or a duration,
-/// which means tumbling windows of that size.
+/// [`Rows`], [`Global`], or a duration, which means tumbling windows of that size.
 ///
 /// # Example
 /// ```
@@ -40,4 +39,4 @@ macro_rules! declarations {
         }
     )+};
 }
-declarations!(Tumbling Sliding Calendar Session Stagger Global Windows);
+declarations!(Tumbling Sliding Calendar Session Stagger Rows Global Windows);

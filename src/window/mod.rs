@@ -5,6 +5,7 @@
 //! the first record. [`Tumbling`] windows follow each other, [`Sliding`] windows overlap (or leave
 //! gaps), [`Calendar`] windows are days, weeks or months of a time zone, and [`Global`] is one window
 //! over everything. [`Session`] and [`Stagger`] windows begin with records: each group has its own.
+//! [`Rows`] windows are a number of records of each group.
 //!
 //! ```
 //! use streamgauge::prelude::*;
@@ -20,6 +21,8 @@ mod group_windows;
 mod into_windows;
 mod pane_map;
 mod panes;
+mod row_rule;
+mod rows;
 mod running;
 mod schedule;
 mod session;
@@ -36,6 +39,8 @@ pub(crate) use grid::{Pane, Place};
 pub(crate) use group_windows::GroupWindows;
 pub use into_windows::IntoWindows;
 pub(crate) use panes::Panes;
+pub(crate) use row_rule::RowRule;
+pub use rows::Rows;
 pub(crate) use schedule::Schedule;
 pub use schedule::{Global, Windows};
 pub use session::{Session, Stagger};
@@ -65,11 +70,13 @@ use std::fmt;
 #[cfg_attr(
     feature = "serde",
     derive(serde::Serialize, serde::Deserialize),
-    serde(from = "window_text::WindowText", into = "window_text::WindowText")
+    serde(try_from = "window_text::WindowText", into = "window_text::WindowText")
 )]
 pub struct Window {
     end: Timestamp,
     start: Timestamp,
+    /// 0 if windows are intervals of time.
+    number: u64,
 }
 
 impl Window {
@@ -84,7 +91,59 @@ impl Window {
     /// assert!(!Window::new(at(5), at(5)).contains(at(5))); // empty
     /// ```
     pub const fn new(start: Timestamp, end: Timestamp) -> Self {
-        Window { end, start }
+        Window { end, start, number: 0 }
+    }
+
+    /// Creates window `number` of a group. Without event times it has no start and end.
+    pub(crate) fn of_rows(number: u64, times: Option<(Timestamp, Timestamp)>) -> Self {
+        let zero = Timestamp::from_millis(0);
+        let (start, end) = times.unwrap_or((zero, zero));
+        Window { end, start, number }
+    }
+
+    /// Returns the number of the window among those of its group, from 1, if windows are a
+    /// [number of records](Rows). Its start is then the earliest event time, and its end the
+    /// millisecond after the latest one.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::prelude::*;
+    /// use streamgauge::window::Rows;
+    /// let mut pipeline = Pipeline::builder()
+    ///     .event_time(|at: &i64| Timestamp::from_millis(*at))
+    ///     .window(Rows::new(2)?)
+    ///     .aggregate(count())
+    ///     .build()?;
+    /// let window = pipeline.over([7_000, 3_000]).next().and_then(|emission| emission.window);
+    /// let window = window.expect("two records");
+    /// assert_eq!((window.number(), window.start().as_millis()), (Some(1), 3_000));
+    /// assert_eq!(window.end().as_millis(), 7_001);
+    /// assert_eq!(Window::new(window.start(), window.end()).number(), None);
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub const fn number(self) -> Option<u64> {
+        match self.number {
+            0 => None,
+            number => Some(number),
+        }
+    }
+
+    /// Returns true if the window has a start and an end. A window of a number of records without
+    /// event times has none.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::prelude::*;
+    /// use streamgauge::window::Rows;
+    /// let mut pipeline =
+    ///     Pipeline::builder::<str>().window(Rows::new(1)?).aggregate(count()).build()?;
+    /// pipeline.push("a line")?;
+    /// let window = pipeline.next_emission()?.and_then(|emission| emission.window);
+    /// assert_eq!(window.map(|window| (window.number(), window.is_timed())), Some((Some(1), false)));
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn is_timed(self) -> bool {
+        self.number == 0 || self.start < self.end
     }
 
     /// Returns the first millisecond inside.
@@ -137,7 +196,11 @@ impl Window {
 
 impl fmt::Display for Window {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "[{}, {})", self.start, self.end)
+        match self.number {
+            0 => write!(f, "[{}, {})", self.start, self.end),
+            number if self.is_timed() => write!(f, "#{number} [{}, {})", self.start, self.end),
+            number => write!(f, "#{number}"),
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use super::Window;
 use super::calendar_grid::{CalendarGrid, Unit};
 use super::grid::{Grid, Pane, Place};
 use super::group_windows::GroupWindows;
+use super::row_rule::RowRule;
 use crate::time::{Timestamp, days, floor_to_period, hours};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -68,11 +69,24 @@ impl Windows {
         Windows(Schedule::OfGroups(windows))
     }
 
+    pub(super) fn of_rows(rows: RowRule) -> Self {
+        Windows(Schedule::Rows(rows))
+    }
+
+    /// Returns the windows for records without event times: windows of a number of records have no
+    /// start and end then.
+    pub(crate) fn untimed(self) -> Self {
+        match self.0 {
+            Schedule::Rows(rows) => Windows(Schedule::Rows(RowRule { timed: false, ..rows })),
+            schedule => Windows(schedule),
+        }
+    }
+
     /// Returns size, slide and offset in what they are counted in; `None` if there is no
     /// grid.
     fn grid(&self) -> Option<Grid> {
         match &self.0 {
-            Schedule::Global | Schedule::OfGroups(_) => None,
+            Schedule::Global | Schedule::OfGroups(_) | Schedule::Rows(_) => None,
             Schedule::Periodic(grid) => Some(*grid),
             Schedule::Calendar(calendar) => Some(calendar.grid()),
         }
@@ -104,6 +118,39 @@ impl Windows {
     /// ```
     pub fn is_per_group(&self) -> bool {
         matches!(self.0, Schedule::OfGroups(_))
+    }
+
+    /// Returns true if windows are a number of records, as with [`Rows`](super::Rows).
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::prelude::*;
+    /// use streamgauge::window::Rows;
+    /// assert!(Windows::from(Rows::new(100)?).is_of_rows());
+    /// assert!(!Windows::from(Global).is_of_rows());
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn is_of_rows(&self) -> bool {
+        matches!(self.0, Schedule::Rows(_))
+    }
+
+    /// Returns true if windows have a start and an end: not [`Global`], and not
+    /// [`Rows`](super::Rows) of records without event times.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::prelude::*;
+    /// use streamgauge::window::Rows;
+    /// assert!(Windows::from(Rows::new(100)?).are_timed());
+    /// assert!(!Windows::from(Global).are_timed());
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn are_timed(&self) -> bool {
+        match &self.0 {
+            Schedule::Global => false,
+            Schedule::Rows(rows) => rows.is_timed(),
+            _ => true,
+        }
     }
 
     /// Returns the number of panes of a window: 1 for tumbling windows.
@@ -172,6 +219,7 @@ impl Windows {
         match &self.0 {
             Schedule::Calendar(calendar) => Some(calendar.words()),
             Schedule::OfGroups(windows) => Some(windows.words()),
+            Schedule::Rows(rows) => Some(rows.words()),
             _ => None,
         }
     }
@@ -190,6 +238,8 @@ pub(crate) enum Schedule {
     Calendar(Arc<CalendarGrid>),
     /// Each group has its own, which are kept elsewhere than in panes: here is only what they are.
     OfGroups(GroupWindows),
+    /// Each group has its own, of a number of records, which are kept elsewhere, too.
+    Rows(RowRule),
 }
 
 impl Schedule {
@@ -202,7 +252,7 @@ impl Schedule {
             Schedule::Periodic(grid) => grid.place(time, lateness),
             Schedule::Calendar(calendar) => calendar.place(time),
             // No pane is ever opened.
-            Schedule::OfGroups(_) => Place::Between,
+            Schedule::OfGroups(_) | Schedule::Rows(_) => Place::Between,
         }
     }
 
@@ -218,13 +268,14 @@ impl Schedule {
             Schedule::OfGroups(windows) => {
                 i64::MIN + 1..=i64::MAX - 1 - windows.length() - lateness
             }
+            Schedule::Rows(_) => i64::MIN + 1..=i64::MAX - 2,
         }
     }
 
     /// Returns true if a window is a single pane, so that nothing has to be merged.
     pub(crate) fn window_is_pane(&self) -> bool {
         match self {
-            Schedule::Global | Schedule::OfGroups(_) => true,
+            Schedule::Global | Schedule::OfGroups(_) | Schedule::Rows(_) => true,
             Schedule::Periodic(grid) => grid.size <= grid.slide,
             Schedule::Calendar(calendar) => calendar.grid().size <= calendar.grid().slide,
         }
@@ -233,7 +284,7 @@ impl Schedule {
     /// Returns the start of the first window that contains the pane.
     pub(crate) fn first_window_of(&self, pane: Pane) -> i64 {
         match self {
-            Schedule::Global | Schedule::OfGroups(_) => i64::MIN,
+            Schedule::Global | Schedule::OfGroups(_) | Schedule::Rows(_) => i64::MIN,
             Schedule::Periodic(grid) => grid.ceil(pane.end - grid.size),
             Schedule::Calendar(calendar) => calendar.first_window_of(pane),
         }
@@ -242,7 +293,7 @@ impl Schedule {
     /// Returns the start of the last window that contains the pane.
     pub(crate) fn last_window_of(&self, pane_start: i64) -> i64 {
         match self {
-            Schedule::Global | Schedule::OfGroups(_) => i64::MIN,
+            Schedule::Global | Schedule::OfGroups(_) | Schedule::Rows(_) => i64::MIN,
             Schedule::Periodic(grid) => grid.floor(pane_start),
             Schedule::Calendar(calendar) => calendar.last_window_of(pane_start),
         }
@@ -253,7 +304,7 @@ impl Schedule {
     pub(crate) fn first_time_from(&self, start: i64) -> i64 {
         match self {
             _ if start == i64::MIN || start == i64::MAX => start,
-            Schedule::Global | Schedule::OfGroups(_) => start,
+            Schedule::Global | Schedule::OfGroups(_) | Schedule::Rows(_) => start,
             Schedule::Periodic(grid) => start.saturating_sub(grid.slide).saturating_add(grid.size),
             Schedule::Calendar(calendar) => calendar.first_time_from(start),
         }
@@ -263,7 +314,7 @@ impl Schedule {
     /// none.
     pub(crate) fn next_window(&self, start: i64) -> i64 {
         match self {
-            Schedule::Global | Schedule::OfGroups(_) => i64::MAX,
+            Schedule::Global | Schedule::OfGroups(_) | Schedule::Rows(_) => i64::MAX,
             Schedule::Periodic(grid) => start.saturating_add(grid.slide),
             Schedule::Calendar(calendar) => calendar.after_windows(start, 1),
         }
@@ -273,8 +324,8 @@ impl Schedule {
     /// `start`; `i64::MAX` if there is none.
     pub(crate) fn after_windows(&self, start: i64, windows: usize) -> i64 {
         match self {
-            Schedule::Global | Schedule::OfGroups(_) if windows == 0 => start,
-            Schedule::Global | Schedule::OfGroups(_) => i64::MAX,
+            Schedule::Global | Schedule::OfGroups(_) | Schedule::Rows(_) if windows == 0 => start,
+            Schedule::Global | Schedule::OfGroups(_) | Schedule::Rows(_) => i64::MAX,
             Schedule::Periodic(grid) => start.saturating_add(
                 i64::try_from(windows).unwrap_or(i64::MAX).saturating_mul(grid.slide),
             ),
@@ -287,7 +338,7 @@ impl Schedule {
     pub(crate) fn last_millisecond(&self, start: i64) -> i64 {
         match self {
             // The global window fires when the input has ended, and only then.
-            Schedule::Global | Schedule::OfGroups(_) => i64::MAX,
+            Schedule::Global | Schedule::OfGroups(_) | Schedule::Rows(_) => i64::MAX,
             Schedule::Periodic(grid) => start.saturating_add(grid.size - 1),
             Schedule::Calendar(calendar) => match calendar.end(start) {
                 end @ (i64::MIN | i64::MAX) => end,
@@ -300,8 +351,12 @@ impl Schedule {
     /// all have fired.
     pub(crate) fn first_unfired(&self, watermark: i64) -> i64 {
         match self {
-            Schedule::Global | Schedule::OfGroups(_) if watermark == i64::MAX => i64::MAX,
-            Schedule::Global | Schedule::OfGroups(_) => i64::MIN,
+            Schedule::Global | Schedule::OfGroups(_) | Schedule::Rows(_)
+                if watermark == i64::MAX =>
+            {
+                i64::MAX
+            }
+            Schedule::Global | Schedule::OfGroups(_) | Schedule::Rows(_) => i64::MIN,
             Schedule::Periodic(_) if watermark == i64::MIN => i64::MIN,
             Schedule::Periodic(grid) => {
                 // `start + size - 1 > watermark`, solved for the smallest start on the grid.
@@ -315,7 +370,7 @@ impl Schedule {
     /// Returns the window starting at `start` in the public form. `None` for the global window.
     pub(crate) fn window(&self, start: i64) -> Option<Window> {
         match self {
-            Schedule::Global | Schedule::OfGroups(_) => None,
+            Schedule::Global | Schedule::OfGroups(_) | Schedule::Rows(_) => None,
             Schedule::Periodic(grid) => Some(Window::new(
                 Timestamp::from_millis(start),
                 Timestamp::from_millis(start.saturating_add(grid.size)),
@@ -329,7 +384,7 @@ impl Schedule {
     pub(crate) fn is_start(&self, start: i64) -> bool {
         match self {
             _ if start == i64::MIN || start == i64::MAX => true,
-            Schedule::Global | Schedule::OfGroups(_) => false,
+            Schedule::Global | Schedule::OfGroups(_) | Schedule::Rows(_) => false,
             Schedule::Periodic(grid) => {
                 floor_to_period(start, grid.slide, grid.offset) == Some(start)
             }
@@ -351,6 +406,15 @@ impl Schedule {
         }
     }
 
+    /// Returns the number of accumulators of a group, where windows are a number of records.
+    #[cfg(feature = "spec")]
+    pub(crate) fn row_parts(&self) -> Option<usize> {
+        match self {
+            Schedule::Rows(rows) => Some(rows.parts()),
+            _ => None,
+        }
+    }
+
     /// Returns a description of the windows, which a snapshot compares on restore.
     pub(crate) fn describe(&self) -> String {
         match self {
@@ -363,13 +427,14 @@ impl Schedule {
             }
             Schedule::Calendar(calendar) => calendar.describe(),
             Schedule::OfGroups(windows) => windows.describe(),
+            Schedule::Rows(rows) => rows.describe(),
         }
     }
 
     /// Returns the number of windows that start in `[from, to)`, at most `u64::MAX`.
     pub(crate) fn windows_between(&self, from: i64, to: i64) -> u64 {
         match self {
-            Schedule::Global | Schedule::OfGroups(_) => 0,
+            Schedule::Global | Schedule::OfGroups(_) | Schedule::Rows(_) => 0,
             Schedule::Periodic(grid) => {
                 let length = (i128::from(to) - i128::from(from)).max(0) as u128;
                 u64::try_from(length.div_ceil(grid.slide.unsigned_abs().into())).unwrap_or(u64::MAX)

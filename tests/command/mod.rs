@@ -22,6 +22,7 @@ mod pipes;
 mod promises;
 mod questions;
 mod resume;
+mod rows;
 mod seed;
 mod sessions;
 #[cfg(unix)]

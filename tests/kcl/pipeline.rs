@@ -166,6 +166,32 @@ fn the_end_of_the_input_is_legal_and_state_is_intact() {
 }
 
 #[test]
+fn s243_windows_of_rows_continue_in_another_process_and_end_with_their_shard() {
+    let (said, store) = (Said::default(), Arc::new(MemoryStore::new()));
+    let run = |messages: Vec<String>| {
+        let builder = Pipeline::builder()
+            .event_time(|time: &i64| Timestamp::from_millis(*time))
+            .window(streamgauge::window::Rows::new(3).unwrap());
+        let pipeline = Decoding::new(builder.aggregate(count()).build().unwrap(), decode);
+        let work = PipelineWork::new(pipeline, sink(said.clone())).unwrap();
+        let mut options = ProcessorOptions::default();
+        (options.every_records, options.every) = (1, Duration::ZERO);
+        let mut processor = StatefulProcessor::new(work, &*store, options);
+        Daemon::new(messages).run(&mut processor, &mut StepClock::new(0)).unwrap()
+    };
+    run(vec![
+        begin(),
+        records(1, &[b"9", b"5", b"7", b"8"], 9),
+        SHUTDOWN_REQUESTED.into(),
+        LEASE_LOST.into(),
+    ]);
+    assert_eq!(said.emissions.take(), [(5, 3)]);
+    // The last records come again, together with others.
+    run(vec![begin(), records(3, &[b"7", b"8", b"6", b"4", b"3"], 9), SHARD_ENDED.into()]);
+    assert_eq!(said.emissions.take(), [(4, 3), (3, 1)]);
+}
+
+#[test]
 fn s73_a_process_whose_shard_was_taken_over_reports_it_and_stops() {
     let (said, store, mut clock) =
         (Said::default(), Arc::new(MemoryStore::new()), StepClock::new(0));

@@ -5,6 +5,7 @@ mod batches;
 #[cfg(feature = "spec")]
 mod calendar;
 mod invertible;
+mod rows;
 mod sessions;
 mod waiting;
 

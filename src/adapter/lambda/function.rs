@@ -8,6 +8,7 @@ use crate::adapter::pipeline_file::read_pipeline;
 use crate::adapter::record_pipeline::Declared;
 use crate::adapter::seed::seed_from_environment;
 use crate::adapter::{Packing, came_late};
+use crate::engine::Control;
 use crate::error::{Error, ErrorKind};
 use crate::limits::Limits;
 use crate::record::ShardId;
@@ -60,6 +61,12 @@ pub fn run_from_environment() -> Result<(), Error> {
         ..CompileOptions::default()
     };
     let pipeline = Declared::compile(&spec, options)?;
+    if !pipeline.has_partials() && (bounded_input || settings.partials.is_some()) {
+        return Err(invalid(
+            "windows of a number of rows go over many batches: they need STREAMGAUGE_MODE=store, \
+             without STREAMGAUGE_PARTIALS",
+        ));
+    }
     match &settings.partials {
         None => {
             let out: BufWriter<Stdout> = BufWriter::new(io::stdout());

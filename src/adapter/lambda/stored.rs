@@ -128,10 +128,7 @@ impl Stored {
         let last_record = summary.shards.iter().filter_map(|shard| shard.last_record).max();
         let is_idle = last_record.is_some() && last_record <= idle_since;
         let marker = format!("{key}{ANSWERED}");
-        let (Some(shard), true) = (summary.shards.first(), is_idle && !summary.panes.is_empty())
-        else {
-            return Ok(false);
-        };
+        let (Some(shard), true) = (summary.shards.first(), is_idle) else { return Ok(false) };
         let known = self.store.load(&marker)?;
         if known.as_ref().is_some_and(|known| known.bytes == found.version.as_str().as_bytes()) {
             return Ok(false);

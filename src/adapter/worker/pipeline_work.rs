@@ -370,6 +370,11 @@ impl<P: RecordPipeline> ShardWork for PipelineWork<P> {
     }
 
     fn hand_over(&mut self) -> Result<Vec<Bytes>, Error> {
+        if !self.pipeline.has_partials() {
+            // No other shard continues the windows, so they end here.
+            self.pipeline.finish();
+            return self.emit().map(|()| Vec::new());
+        }
         let source = self.sink.as_ref().map_or_else(String::new, |(id, _)| id.to_string());
         self.pipeline.hand_over();
         let mut handed_over = Vec::new();

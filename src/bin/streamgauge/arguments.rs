@@ -586,6 +586,10 @@ pub(crate) struct PipelineArguments {
     /// Windows of this size of each group, which begin with its first record that is in none
     #[arg(long, value_name = "DURATION")]
     pub(crate) stagger: Option<String>,
+    /// Windows of this number of records of each group, in the order in which they come. With
+    /// --every, a number too, the last records at every so many further ones
+    #[arg(long, value_name = "N")]
+    pub(crate) rows: Option<u64>,
     /// Begin and end windows of days, weeks, months, quarters and years (1d, 1w, 1mo, 1q, 1y) by
     /// the clocks of a time zone such as Europe/Berlin, and show times with its offset. Default:
     /// UTC

@@ -48,6 +48,7 @@ pub(crate) fn run(settings: &Settings) -> Result<(), Failure> {
     }
     check_max_ahead(settings)?;
     let pipeline = compile(settings, !live)?;
+    check_rows(settings, &pipeline)?;
     format(spec)?;
     if spec.explain == Some(true) {
         say(&format!("{}\n", pipeline.explain()));
@@ -85,6 +86,24 @@ pub(crate) fn run(settings: &Settings) -> Result<(), Failure> {
         output,
         Stores { state: store.transpose()?.map(Arc::from), partials: partials.transpose()? },
     )
+}
+
+/// Refuses what windows of a number of rows have not.
+fn check_rows(settings: &Settings, pipeline: &RowPipeline) -> Result<(), Failure> {
+    if !pipeline.windows().is_of_rows() {
+        return Ok(());
+    }
+    let durable = &settings.durable;
+    let refused = if durable.state.is_some() {
+        "--state: files may grow in their middle, where windows would have other rows"
+    } else if durable.partials.is_some() {
+        "--partials: the rows of several sources have no order"
+    } else if settings.spec.output.as_deref() == Some("html") {
+        "--output html: a page shows windows of time"
+    } else {
+        return Ok(());
+    };
+    Err(Failure::Usage(format!("windows of a number of rows do not go with {refused}")))
 }
 
 /// Refuses a flag that has no effect. A key of a pipeline file gets a note only, because it may be

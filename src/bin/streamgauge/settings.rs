@@ -72,6 +72,7 @@ impl Settings {
         flags.window = pipeline.window;
         flags.every = pipeline.every;
         (flags.session, flags.stagger) = (pipeline.session, pipeline.stagger);
+        flags.rows = pipeline.rows;
         (flags.offset, flags.timezone) = (pipeline.offset, pipeline.timezone);
         flags.max_delay = pipeline.max_delay;
         flags.max_ahead = pipeline.max_ahead;
@@ -168,6 +169,7 @@ fn given_keys(flags: &PipelineSpec) -> Vec<&'static str> {
         ("offset", flags.offset.is_some()),
         ("session", flags.session.is_some()),
         ("stagger", flags.stagger.is_some()),
+        ("rows", flags.rows.is_some()),
         ("timezone", flags.timezone.is_some()),
         ("max_delay", flags.max_delay.is_some()),
         ("max_ahead", flags.max_ahead.is_some()),

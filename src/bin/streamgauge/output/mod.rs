@@ -127,6 +127,7 @@ mod tests {
             .collect();
         Shape {
             windowed: true,
+            numbered: false,
             zone: None,
             revised: false,
             retracts: false,

@@ -26,8 +26,10 @@ pub(crate) enum Reader {
 /// The shape of a pipeline's answers.
 #[derive(Clone, Debug)]
 pub(crate) struct Shape {
-    /// True if there are windows.
+    /// True if windows have a start and an end.
     pub(crate) windowed: bool,
+    /// True if windows have a number.
+    pub(crate) numbered: bool,
     /// The time zone that times are shown in; `None` for UTC.
     pub(crate) zone: Option<TimeZone>,
     /// True if an answer can come more than once.
@@ -45,7 +47,8 @@ pub(crate) struct Shape {
 impl Shape {
     pub(crate) fn of(pipeline: &RowPipeline) -> Self {
         Shape {
-            windowed: !pipeline.windows().is_global(),
+            windowed: pipeline.windows().are_timed(),
+            numbered: pipeline.windows().is_of_rows(),
             zone: pipeline.time_zone().cloned(),
             revised: pipeline.is_revised(),
             retracts: false,
@@ -79,6 +82,7 @@ impl Sheet {
             names.push("window_start".to_owned());
             names.extend((self.reader == Reader::Program).then(|| "window_end".to_owned()));
         }
+        names.extend(self.shape.numbered.then(|| "window_number".to_owned()));
         names.extend(self.shape.group.iter().cloned());
         if self.has_revision() {
             names.push("revision".to_owned());
@@ -117,6 +121,11 @@ impl Sheet {
         let mut cells = Vec::new();
         if self.shape.windowed {
             cells.extend(self.window_cells(emission.window));
+        }
+        if self.shape.numbered {
+            let number = emission.window.and_then(Window::number);
+            let cell = |number: u64| Cell::Number(number.to_string());
+            cells.push(number.map_or(Cell::Empty, cell));
         }
         cells.extend(emission.group.iter().map(|value| self.key(value)));
         if self.has_revision() {
@@ -307,6 +316,7 @@ mod tests {
         let column = |name: &str, kind| (name.to_owned(), kind);
         Shape {
             windowed: false,
+            numbered: false,
             zone: None,
             revised: false,
             retracts: false,

@@ -174,13 +174,19 @@ fn parsed<'a, T: Deserialize<'a>>(name: &str, json: &'a str) -> Result<T, String
 
 #[derive(Deserialize)]
 struct WindowJson {
+    #[serde(default)]
     start: String,
+    #[serde(default)]
     end: String,
+    number: Option<u64>,
 }
 
 /// Returns the window, and the offset from UTC that its start is written with.
 fn window(json: &str) -> Result<Option<(Window, Offset)>, String> {
-    let Some(WindowJson { start, end }) = parsed("window", json)? else { return Ok(None) };
+    let Some(WindowJson { start, end, number }) = parsed("window", json)? else { return Ok(None) };
+    if number.is_some() {
+        return Err("has a window of a number of rows, and a page shows windows of time".to_owned());
+    }
     let wrong = |error: jiff::Error| format!("has a wrong \"window\": {error}");
     let time = |text: &str| {
         let time: jiff::Timestamp = text.parse().map_err(wrong)?;
