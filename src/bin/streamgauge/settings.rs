@@ -69,11 +69,10 @@ impl Settings {
         flags.year = pipeline.year;
         flags.since = pipeline.since.map(absolute);
         flags.until = pipeline.until.map(absolute);
-        flags.window = pipeline.window;
-        flags.every = pipeline.every;
+        (flags.window, flags.every) = (pipeline.window, pipeline.every);
         (flags.session, flags.stagger) = (pipeline.session, pipeline.stagger);
-        flags.rows = pipeline.rows;
-        (flags.offset, flags.timezone) = (pipeline.offset, pipeline.timezone);
+        (flags.rows, flags.offset) = (pipeline.rows, pipeline.offset);
+        flags.timezone = pipeline.timezone;
         flags.max_delay = pipeline.max_delay;
         flags.max_ahead = pipeline.max_ahead;
         flags.lateness = pipeline.lateness;
