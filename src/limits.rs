@@ -46,6 +46,9 @@ pub struct Limits {
     /// Bytes that one lookup is read from. Default: 64 MiB. In memory it takes about two to three
     /// times as much. At most 1 GiB is read.
     pub lookup_bytes_max: usize,
+    /// Elements of the array of one record that is unnested. Default: 100,000. A record with more is
+    /// a dead letter.
+    pub elements_max: usize,
     /// Window size of a zstd frame, as a power of two. Default: 27 (128 MiB), the largest that
     /// `zstd --ultra -22` writes without `--long`. Decompression allocates this much memory. Values
     /// outside 10 to 31 (30 on 32-bit systems) are clamped to that range.
@@ -63,6 +66,7 @@ impl Default for Limits {
             record_bytes_max: 16 << 20,
             json_depth_max: 128,
             key_bytes_max: 64 << 10,
+            elements_max: 100_000,
             lookup_rows_max: 1_000_000,
             lookup_bytes_max: 64 << 20,
             zstd_window_log_max: 27,

@@ -86,6 +86,9 @@ pub struct Engine<R: ?Sized, A: Aggregate<R>> {
     /// True while the last emission is being fetched row by row: see
     /// [`set_handing_out`](Engine::set_handing_out).
     pub(super) handing_out: bool,
+    /// True while a record is applied in part: see
+    /// [`set_applied_in_part`](Engine::set_applied_in_part).
+    pub(super) applied_in_part: bool,
     pub(super) record: PhantomData<fn(&R)>,
 }
 
@@ -136,6 +139,7 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
             measured: 0,
             refusal: None,
             handing_out: false,
+            applied_in_part: false,
             record: PhantomData,
         })
     }

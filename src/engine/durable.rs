@@ -55,11 +55,29 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         self.handing_out
     }
 
+    /// Sets whether the last record is applied in part, because a limit refused the rest of it.
+    /// Until the record comes again no snapshot can be taken.
+    #[cfg(feature = "spec")]
+    pub(crate) fn set_applied_in_part(&mut self, in_part: bool) {
+        self.applied_in_part = in_part;
+    }
+
+    /// Returns true if the last record is applied in part. False after a restore.
+    #[cfg(feature = "spec")]
+    pub(crate) fn is_applied_in_part(&self) -> bool {
+        self.applied_in_part
+    }
+
     /// Returns the state as bytes: see [`Control::snapshot`].
     pub(super) fn whole_snapshot(&self) -> Result<Snapshot, Error> {
         if self.handing_out {
             return Err(Error::invalid(
                 "the rows of a window are being fetched: fetch them all before a snapshot is taken",
+            ));
+        }
+        if self.applied_in_part {
+            return Err(Error::invalid(
+                "a limit refused a part of the last record: add it again before a snapshot is taken",
             ));
         }
         let persistence = self.aggregate.persistence()?;
@@ -249,7 +267,7 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         (self.pending, self.stats, self.shards, self.recent_ids) =
             (pending, stats, shards, recent_ids);
         (self.inherited, self.of_groups, self.of_rows) = (inherited, of_groups, of_rows);
-        (self.until_check, self.handing_out) = (0, false);
+        (self.until_check, self.handing_out, self.applied_in_part) = (0, false, false);
         Ok(())
     }
 

@@ -134,6 +134,9 @@ PipelineSpec {
     /// The allowed lateness: how long after a window has fired late records are still added to it.
     /// Default: 0.
     lateness "lateness": String;
+    /// A field that is an array: each of its elements becomes a record of its own, in which the
+    /// field is the element.
+    unnest "unnest": String;
     /// Conditions, all of which must be true.
     filter "where": Vec<String>;
     /// Names for expressions, each as `NAME = EXPRESSION`. They can be used in all other expressions.
@@ -391,6 +394,7 @@ lateness = "1m"
 where = ["status >= 500"]
 let = ["class = status // 100"]
 lookup = "countries=countries.csv:code"
+unnest = "tags"
 group = "country,status"
 agg = ["count", "sum(bytes) as bytes", "top(10, url)"]
 having = "count > 1"

@@ -85,6 +85,11 @@ impl Row {
         self.set_field(slot, field);
     }
 
+    /// Removes the unescaped text behind this many bytes. No slot may refer to it any more.
+    pub(crate) fn truncate_unescaped(&mut self, bytes: usize) {
+        self.unescaped.truncate(bytes);
+    }
+
     fn copied(&mut self, text: &str) -> Span {
         let start = self.unescaped.len();
         self.unescaped.push_str(text);

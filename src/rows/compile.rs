@@ -9,6 +9,7 @@ use super::parsed::Parsed;
 use super::row_aggregate::{Plan, RowAggregate};
 use super::row_pipeline::{Parts, RowPipeline};
 use super::time_range;
+use super::unnest::Unnest;
 use crate::aggregate::{Aggregate, Overflow};
 use crate::engine::{Engine, EngineOptions};
 use crate::error::Error;
@@ -119,6 +120,7 @@ struct Asked {
     group: Vec<(String, usize)>,
     answers: Answers,
     nulls: Nulls,
+    unnest: Option<Unnest>,
     /// The conditions and names in canonical spelling.
     words: String,
 }
@@ -153,7 +155,7 @@ impl PipelineSpec {
             self.late_words(&engine_options),
         );
         explanation.lookups = values.names.lookups.sizes();
-        let Asked { values, filter, filter_slots, time, group, answers, nulls, .. } = asked;
+        let Asked { values, filter, filter_slots, time, group, answers, nulls, unnest, .. } = asked;
         let kinds: Vec<_> = plan.kinds().collect();
         let group_names = group.iter().map(|(name, _)| name.clone()).collect();
         let answers = AnswerPlan::new(answers, &kinds, (group_names, zone))
@@ -196,6 +198,7 @@ impl PipelineSpec {
             key_bytes_max,
             max_ahead,
             explanation,
+            unnest,
         }))
     }
 
@@ -264,6 +267,7 @@ impl PipelineSpec {
 
     fn compile_asked(&self, options: &CompileOptions) -> Result<Asked, Error> {
         let at = |key| move |error: Error| error.at(options.written(key));
+        let unnest = self.unnest.as_deref().map(parse_field).transpose().map_err(at("unnest"))?;
         let mut parsed = Parsed::default();
         parsed.add_lets(self.lets.as_deref().unwrap_or_default()).map_err(at("let"))?;
         parsed.add_filter(self.filter.as_deref().unwrap_or_default()).map_err(at("where"))?;
@@ -281,6 +285,9 @@ impl PipelineSpec {
             let why = "the event time is a field of the record, and no name of let";
             return Err(Error::invalid(why).at(options.written("time")));
         }
+        if let Some(field) = &unnest {
+            fields.slot(field);
+        }
         parsed.add_let_fields(&mut fields);
         // Every field has its slot before a value is computed into one behind them. So groups and
         // aggregates are parsed twice.
@@ -292,6 +299,8 @@ impl PipelineSpec {
         let group_names: Vec<String> = group.into_iter().map(|(name, _)| name).collect();
         self.compile_answers((&mut fields_of, &group_names), options)?;
         let nulls = parse_nulls(self.null.as_deref()).map_err(at("null"))?;
+        let unnest = unnest.map(|field| Unnest::new(&field, &fields, &options.limits));
+        let unnest = unnest.transpose().map_err(at("unnest"))?;
         let mut names = Names::new(fields, time.clone(), nulls.clone());
         names.lookups = Lookups::new(&options.lookups).map_err(at("lookup"))?;
         let mut values = Values::new(names);
@@ -304,7 +313,7 @@ impl PipelineSpec {
             compare_with_event_time(&mut answers.calls, time);
         }
         let words = parsed.words() + &values.names.lookups.words();
-        Ok(Asked { values, filter, filter_slots, time, group, answers, nulls, words })
+        Ok(Asked { values, filter, filter_slots, time, group, answers, nulls, words, unnest })
     }
 
     /// The names and slots of what is grouped by.
@@ -450,6 +459,9 @@ impl PipelineSpec {
         words.extend(time_format.map(|format| format!("time format {format}; ")));
         words.extend(self.year.map(|year| format!("year {year}; ")));
         words.extend(self.null.as_ref().map(|_| format!("null {nulls}; ")));
+        words.extend(
+            self.unnest.as_deref().map(|unnest| format!("unnest {}; ", canonical_list(unnest))),
+        );
         words.push(parsed.to_owned());
         words.extend((!group.is_empty()).then(|| format!("group {group}; ")));
         words.push(format!("agg {}; ", if agg.is_empty() { "count" } else { &agg }));

@@ -3,6 +3,7 @@
 mod answers;
 mod comparison;
 mod compile;
+mod elements;
 mod emission;
 mod evaluate;
 mod explain;
@@ -17,6 +18,7 @@ mod row_aggregate;
 mod row_merger;
 mod row_pipeline;
 mod time_range;
+mod unnest;
 mod windows;
 
 pub use compile::CompileOptions;

@@ -7,6 +7,7 @@ use super::fast::preparer::{Preparation, RowPreparer};
 use super::intake::Intake;
 use super::pending_rows::PendingRows;
 use super::row_aggregate::{ColumnKind, Plan, RowAggregate};
+use super::unnest::Unnest;
 use crate::engine::{Control, Engine, Outcome, Shard};
 use crate::error::{Error, ErrorKind};
 use crate::record::Sequence;
@@ -59,6 +60,8 @@ pub struct RowPipeline {
     pub(super) pending: PendingRows,
     /// What reads records that are not given as rows.
     pub(super) intake: Option<Box<Intake>>,
+    /// The array of each record whose elements are records.
+    pub(super) unnest: Option<Box<Unnest>>,
 }
 
 /// The parts of a pipeline.
@@ -84,6 +87,7 @@ pub(super) struct Parts {
     /// How many milliseconds an event time may be ahead of the arrival time.
     pub(super) max_ahead: Option<i64>,
     pub(super) explanation: Explanation,
+    pub(super) unnest: Option<Unnest>,
 }
 
 /// A column of the answer.
@@ -137,6 +141,7 @@ impl RowPipeline {
             hands_out_late: false,
             pending: PendingRows::default(),
             intake: None,
+            unnest: parts.unnest.map(Box::new),
         }
     }
 
@@ -222,10 +227,24 @@ impl RowPipeline {
         sequence: Option<&Sequence>,
     ) -> Result<Outcome<String>, Error> {
         if let Some(sequence) = sequence
-            && self.engine.is_duplicate(shard, sequence)
+            && self.is_duplicate(shard, sequence)
         {
             return Ok(Outcome::Duplicate);
         }
+        match self.unnest.is_none() {
+            true => self.push_row(shard, row, (arrival, sequence)),
+            false => self.push_elements(shard, row, (arrival, sequence)),
+        }
+    }
+
+    /// Adds a row that is a whole record, or an element of one.
+    #[inline]
+    pub(super) fn push_row(
+        &mut self,
+        shard: Shard,
+        row: &mut Row,
+        (arrival, sequence): (Timestamp, Option<&Sequence>),
+    ) -> Result<Outcome<String>, Error> {
         match self.preparer.prepare(row, arrival) {
             Preparation::Record(time) => self.push_record(shard, row, time, sequence),
             Preparation::Filtered(time) => {
@@ -266,7 +285,8 @@ impl RowPipeline {
     /// Returns true if a row at this position was added before, and counts it as a duplicate. The
     /// row need not be decoded then.
     pub(crate) fn is_duplicate(&mut self, shard: Shard, sequence: &Sequence) -> bool {
-        self.engine.is_duplicate(shard, sequence)
+        // A record of which a part was added comes again for its rest.
+        !self.engine.is_applied_in_part() && self.engine.is_duplicate(shard, sequence)
     }
 
     /// Returns true if the specification names no time field, so that a row's event time is its

@@ -31,6 +31,7 @@ mod sql;
 mod state;
 mod threads;
 mod times;
+mod unnest;
 mod usage;
 mod values;
 

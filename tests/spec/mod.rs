@@ -10,6 +10,7 @@ mod language;
 mod lookups;
 mod oracle;
 mod serde_form;
+mod unnest;
 mod windows;
 
 use streamgauge::query::PipelineSpec;

@@ -1,5 +1,6 @@
 //! The pipelines of the inputs.
 
+use crate::adapter::files::late::Refusal;
 use crate::engine::{Control, Shard};
 use crate::error::{Error, ErrorKind};
 use crate::record::ShardId;
@@ -28,6 +29,8 @@ pub struct FilePipelines<'a> {
     refused: u64,
     /// True if late records are reported.
     hands_out_late: bool,
+    /// True if a record can be several rows.
+    unnests: bool,
 }
 
 impl<'a> FilePipelines<'a> {
@@ -54,6 +57,7 @@ impl<'a> FilePipelines<'a> {
     ) -> Self {
         let fields = pipelines.first().map_or(&[][..], |pipeline| pipeline.fields()).to_vec();
         FilePipelines {
+            unnests: pipelines.first().is_some_and(RowPipeline::unnests),
             pipelines,
             of_inputs,
             shard,
@@ -195,9 +199,35 @@ impl<'a> FilePipelines<'a> {
     #[cold]
     pub(super) fn push_copy(&mut self, row: &mut Row, arrival: Timestamp) -> Result<(), Error> {
         match &mut self.copy {
-            Some((pipeline, shard)) => pipeline.push(*shard, row, arrival, None).map(drop),
+            Some((pipeline, shard)) => pipeline.push_next_row(*shard, row, arrival).map(drop),
             None => Ok(()),
         }
+    }
+
+    /// Puts the next row of a record of an input into `row`.
+    #[inline]
+    pub(super) fn next_row(
+        &mut self,
+        input: usize,
+        row: &mut Row,
+        index: usize,
+    ) -> Result<bool, Refusal> {
+        if !self.unnests {
+            return Ok(index == 0);
+        }
+        let Ok((pipeline, _)) = self.of(input) else { return Ok(false) };
+        let next = pipeline.next_row(row, index);
+        next.map_err(|reason| self.refuse(input, reason))
+    }
+
+    /// Counts a record that was refused before it was applied.
+    #[cold]
+    fn refuse(&mut self, input: usize, reason: String) -> Refusal {
+        self.count_refused();
+        if let Ok((pipeline, shard)) = self.of(input) {
+            pipeline.skip_dead_letter(shard, None, None);
+        }
+        Refusal::DeadLetter(reason)
     }
 
     pub(super) fn count_records(&mut self, records: u64) {

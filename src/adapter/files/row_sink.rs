@@ -35,6 +35,18 @@ pub trait RowSink {
     /// Any error ends the run.
     fn row(&mut self, file: usize, row: &mut Row) -> Result<Option<Refusal>, Error>;
 
+    /// Puts the next row of a record into `row`, before [`row`](RowSink::row) receives it: a sink
+    /// may make several of a record, or none. `index` is the number of earlier ones. Returns false
+    /// if there is no further one. Default: the record is one row.
+    ///
+    /// # Errors
+    /// The reason for which the record is refused.
+    #[inline]
+    fn next_row(&mut self, file: usize, row: &mut Row, index: usize) -> Result<bool, Refusal> {
+        let _ = (file, row);
+        Ok(index == 0)
+    }
+
     /// Called for input that could not be decoded, and for a record that the sink refused. An
     /// error, for example for the first dead letter of a strict run, ends the run.
     ///

@@ -181,7 +181,7 @@ impl<O: PipelineObserver> RowSink for PipelineSink<'_, '_, O> {
             self.pipelines.push_copy(row, arrival)?;
         }
         let (pipeline, shard) = self.pipelines.of(file)?;
-        let outcome = pipeline.push(shard, row, arrival, None)?;
+        let outcome = pipeline.push_next_row(shard, row, arrival)?;
         let due = pipeline.is_due();
         let refusal = match outcome {
             Outcome::Applied | Outcome::Filtered => None,
@@ -192,6 +192,11 @@ impl<O: PipelineObserver> RowSink for PipelineSink<'_, '_, O> {
             self.drain(file)?;
         }
         Ok(refusal)
+    }
+
+    #[inline]
+    fn next_row(&mut self, file: usize, row: &mut Row, index: usize) -> Result<bool, Refusal> {
+        self.pipelines.next_row(file, row, index)
     }
 
     fn dead_letter(&mut self, letter: &DeadLetter<'_>) -> Result<(), Error> {
@@ -252,7 +257,8 @@ impl<'a, 'p, O: PipelineObserver> TakeBlocks<PipelineSink<'a, 'p, O>> for Blocks
     fn preparer(sink: &PipelineSink<'a, 'p, O>) -> Option<Arc<RowPreparer>> {
         // Records that are compared with the clock are applied one by one, when they are read.
         let one_by_one = sink.clock.is_some() || sink.pipelines.has_copy();
-        let pipeline = sink.pipelines.last().filter(|_| !one_by_one);
+        let pipeline = sink.pipelines.last();
+        let pipeline = pipeline.filter(|pipeline| !one_by_one && !pipeline.unnests());
         pipeline.map(RowPipeline::preparer)
     }
 

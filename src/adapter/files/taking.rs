@@ -221,10 +221,19 @@ impl<S: RowSink> TakeRecords for RowByRow<'_, '_, S> {
 
     #[inline(always)]
     fn record(&mut self, row: &mut Row, place: RecordSpan) -> Result<(), Error> {
-        if let Some(refusal) = self.taking.sink.row(self.taking.file, row)? {
-            return self.taking.refused(self.first_line, place, (&refusal, self.block));
+        for index in 0.. {
+            let taking = &mut *self.taking;
+            let refusal = match taking.sink.next_row(taking.file, row, index) {
+                Ok(false) => break,
+                Ok(true) => taking.sink.row(taking.file, row)?,
+                Err(refusal) => Some(refusal),
+            };
+            let Some(refusal) = refusal else {
+                self.taken += 1;
+                continue;
+            };
+            taking.refused(self.first_line, place, (&refusal, self.block))?;
         }
-        self.taken += 1;
         Ok(())
     }
 

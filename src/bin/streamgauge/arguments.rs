@@ -616,6 +616,10 @@ pub(crate) struct PipelineArguments {
     /// TSV or JSON Lines, by its ending, and its key column; may be given several times
     #[arg(long = "lookup", value_name = "NAME=FILE:KEY")]
     pub(crate) lookups: Vec<String>,
+    /// Make a record of each element of this field, which is an array: in it the field is the
+    /// element, and `field.name` a member of that. A record without elements is not counted
+    #[arg(long, value_name = "FIELD")]
+    pub(crate) unnest: Option<String>,
     /// Keep the records for which this is true, such as 'status >= 500'. Several can be given: all
     /// must be true
     #[arg(long = "where", value_name = "CONDITION")]

@@ -77,7 +77,7 @@ impl Settings {
         flags.max_ahead = pipeline.max_ahead;
         flags.lateness = pipeline.lateness;
         flags.lets = given(pipeline.lets);
-        flags.lookups = given(pipeline.lookups);
+        (flags.lookups, flags.unnest) = (given(pipeline.lookups), pipeline.unnest);
         flags.filter = given(pipeline.predicates);
         flags.group = pipeline.group.map(|group| vec![group]);
         flags.agg = given(pipeline.agg);
@@ -175,6 +175,7 @@ fn given_keys(flags: &PipelineSpec) -> Vec<&'static str> {
         ("lateness", flags.lateness.is_some()),
         ("let", flags.lets.is_some()),
         ("lookup", flags.lookups.is_some()),
+        ("unnest", flags.unnest.is_some()),
         ("where", flags.filter.is_some()),
         ("group", flags.group.is_some()),
         ("agg", flags.agg.is_some()),

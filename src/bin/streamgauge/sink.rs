@@ -187,14 +187,22 @@ impl<W: Write> Sink<W> {
     /// Returns notes on values for which expressions were null.
     pub(crate) fn null_notes(&self) -> Vec<String> {
         let counts = self.inputs.pipelines.iter().map(|pipeline| pipeline.null_counts());
-        let (other_kind, by_zero) = counts.fold((0, 0), |(other_kind, by_zero), counts| {
-            (other_kind + counts.other_kind, by_zero + counts.divisions_by_zero)
-        });
+        let (mut other_kind, mut by_zero, mut empty) = (0, 0, 0);
+        for counts in counts {
+            other_kind += counts.other_kind;
+            by_zero += counts.divisions_by_zero;
+            empty += counts.without_elements;
+        }
         let note = |of: u64, what: &str| {
             (of > 0).then(|| format!("note: {} times {what}, which is null\n", count(of)))
         };
         let kinds = note(other_kind, "a condition met a value of another kind");
-        kinds.into_iter().chain(note(by_zero, "a division was by zero")).collect()
+        let by_zero = note(by_zero, "a division was by zero");
+        let empty = (empty > 0).then(|| {
+            let empty = count(empty);
+            format!("note: records without an element of --unnest, which count as none: {empty}\n")
+        });
+        kinds.into_iter().chain(by_zero).chain(empty).collect()
     }
 
     /// Explains why all records so far are dead letters, if that is clear.

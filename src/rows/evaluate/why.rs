@@ -63,9 +63,11 @@ pub(in crate::rows) struct Shared {
     pub(super) nulls: Nulls,
     other_kind: AtomicU64,
     divisions_by_zero: AtomicU64,
+    without_elements: AtomicU64,
 }
 
-/// How often an expression was null though its fields have values.
+/// How often an expression was null though its fields have values, and other values that were
+/// passed over.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[non_exhaustive]
 pub struct NullCounts {
@@ -73,6 +75,8 @@ pub struct NullCounts {
     pub other_kind: u64,
     /// Divisions by zero.
     pub divisions_by_zero: u64,
+    /// Records whose array, which is unnested, is missing or has no elements.
+    pub without_elements: u64,
 }
 
 impl Shared {
@@ -92,12 +96,18 @@ impl Shared {
         self.divisions_by_zero.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// Counts a record without elements, which is no record.
+    pub(in crate::rows) fn count_without_elements(&self) {
+        self.without_elements.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// Returns what was counted.
     pub(in crate::rows) fn counts(&self) -> NullCounts {
         let count = |of: &AtomicU64| of.load(Ordering::Relaxed);
         NullCounts {
             other_kind: count(&self.other_kind),
             divisions_by_zero: count(&self.divisions_by_zero),
+            without_elements: count(&self.without_elements),
         }
     }
 }
