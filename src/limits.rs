@@ -49,6 +49,9 @@ pub struct Limits {
     /// Elements of the array of one record that is unnested. Default: 100,000. A record with more is
     /// a dead letter.
     pub elements_max: usize,
+    /// Queries of one declarative pipeline: its tables `query`. Default: 100. All other limits hold
+    /// for each query.
+    pub queries_max: usize,
     /// Window size of a zstd frame, as a power of two. Default: 27 (128 MiB), the largest that
     /// `zstd --ultra -22` writes without `--long`. Decompression allocates this much memory. Values
     /// outside 10 to 31 (30 on 32-bit systems) are clamped to that range.
@@ -69,6 +72,7 @@ impl Default for Limits {
             elements_max: 100_000,
             lookup_rows_max: 1_000_000,
             lookup_bytes_max: 64 << 20,
+            queries_max: 100,
             zstd_window_log_max: 27,
         }
     }

@@ -68,6 +68,19 @@ impl Reductions {
         Reductions { tolerance, bytes_before, bytes_after: bytes_before, reduced: Vec::new() }
     }
 
+    /// Adds what was reduced elsewhere to the same tolerance.
+    #[cfg(feature = "spec")]
+    pub(crate) fn add(&mut self, other: Reductions) {
+        for Reduced { aggregate, accumulators } in other.reduced {
+            match self.reduced.iter_mut().find(|reduced| reduced.aggregate == aggregate) {
+                Some(reduced) => {
+                    reduced.accumulators = reduced.accumulators.saturating_add(accumulators);
+                }
+                None => self.reduced.push(Reduced { aggregate, accumulators }),
+            }
+        }
+    }
+
     /// Counts a reduced accumulator of the aggregate. Called by
     /// [`Persistence::reduce`](super::Persistence::reduce).
     ///

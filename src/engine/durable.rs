@@ -14,6 +14,7 @@ use super::{Control, EngineOptions, RecentIds, Stats};
 use crate::aggregate::{Aggregate, seed_fingerprint};
 use crate::codec::{Reader, Writer};
 use crate::error::{Error, ErrorKind};
+use crate::record::ShardId;
 use crate::snapshot::{
     Envelope, EnvelopeWriter, Identity, Kind, Reductions, Snapshot, Tag, least_tolerance,
 };
@@ -23,7 +24,7 @@ use crate::window::{Panes, Place, TwoStacks, Watermarks};
 pub(super) type Encode<'a, T> = &'a mut dyn FnMut(&T, &mut Writer) -> Result<(), Error>;
 
 /// The part of an engine that a snapshot restores.
-struct EngineState<T> {
+pub(crate) struct EngineState<T> {
     panes: Panes<T>,
     stacks: Option<TwoStacks<T>>,
     watermarks: Watermarks,
@@ -35,6 +36,13 @@ struct EngineState<T> {
     inherited: Inherited<T>,
     of_groups: Option<Box<GroupWindows<T>>>,
     of_rows: Option<Box<RowWindows<T>>>,
+}
+
+impl<T> EngineState<T> {
+    /// Returns the names of the shards, in the order of opening.
+    pub(crate) fn shard_names(&self) -> &[ShardId] {
+        self.shards.names()
+    }
 }
 
 impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
@@ -101,7 +109,11 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         Ok((Snapshot::from_bytes(bytes)?, reductions))
     }
 
-    fn encode_within(
+    /// Returns the state with sketches that have errors up to `tolerance`.
+    ///
+    /// # Errors
+    /// Those of [`Control::snapshot`].
+    pub(crate) fn encode_within(
         &self,
         tolerance: f64,
         bytes_before: usize,
@@ -247,8 +259,25 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
 
     /// Replaces the state by that of a snapshot: see [`Control::restore`].
     pub(super) fn replace_state(&mut self, snapshot: &Snapshot) -> Result<(), Error> {
+        let state = self.read_state(snapshot)?;
+        self.set_state(state);
+        Ok(())
+    }
+
+    /// Reads the state of a snapshot, for this engine.
+    ///
+    /// # Errors
+    /// Those of [`Control::restore`].
+    pub(crate) fn read_state(
+        &self,
+        snapshot: &Snapshot,
+    ) -> Result<EngineState<A::Accumulator>, Error> {
         snapshot.check(&self.identity())?;
-        let state = self.decode_state(snapshot.bytes(), snapshot.envelope())?;
+        self.decode_state(snapshot.bytes(), snapshot.envelope())
+    }
+
+    /// Replaces the state by one that was [read](Engine::read_state).
+    pub(crate) fn set_state(&mut self, state: EngineState<A::Accumulator>) {
         let EngineState {
             panes,
             stacks,
@@ -268,7 +297,6 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
             (pending, stats, shards, recent_ids);
         (self.inherited, self.of_groups, self.of_rows) = (inherited, of_groups, of_rows);
         (self.until_check, self.handing_out, self.applied_in_part) = (0, false, false);
-        Ok(())
     }
 
     fn decode_state(

@@ -61,6 +61,34 @@ impl Stats {
         *counter = counter.saturating_add(1);
     }
 
+    /// Adds the counts of another engine.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::prelude::*;
+    /// let mut lines = Pipeline::builder::<str>().aggregate(count()).build()?;
+    /// lines.push("a line")?;
+    /// let mut sum = lines.stats();
+    /// sum.add(&lines.stats());
+    /// assert_eq!(sum.applied, 2);
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn add(&mut self, other: &Stats) {
+        for (sum, count) in [
+            (&mut self.applied, other.applied),
+            (&mut self.filtered, other.filtered),
+            (&mut self.late, other.late),
+            (&mut self.dead_letters, other.dead_letters),
+            (&mut self.duplicates, other.duplicates),
+            (&mut self.between_windows, other.between_windows),
+            (&mut self.emitted, other.emitted),
+            (&mut self.open_panes, other.open_panes),
+            (&mut self.state_bytes, other.state_bytes),
+        ] {
+            *sum = sum.saturating_add(count);
+        }
+    }
+
     /// Encodes the counters. Open panes and bytes of state are measured again after decoding.
     pub(super) fn encode(&self, writer: &mut Writer) {
         let counters = [

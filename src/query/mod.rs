@@ -9,6 +9,7 @@ pub(crate) mod literal;
 mod lookup_source;
 pub(crate) mod null_list;
 pub(crate) mod pipeline_spec;
+mod queries;
 mod statement;
 pub(crate) mod token;
 

@@ -31,6 +31,20 @@ macro_rules! keys {
                 $name { $($field: flags.$field.or(self.$field),)* }
             }
 
+            /// Returns the keys that are given, in the order of the documentation.
+            ///
+            /// # Example
+            /// ```
+            /// use streamgauge::query::PipelineSpec;
+            /// let spec = PipelineSpec::from_toml("agg = 'count'\nwindow = '5m'", "hits.toml")?;
+            /// assert_eq!(spec.given(), ["window", "agg"]);
+            /// # Ok::<(), streamgauge::Error>(())
+            /// ```
+            pub fn given(&self) -> Vec<&'static str> {
+                let keys = [$(($key, self.$field.is_some())),*];
+                keys.into_iter().filter_map(|(key, given)| given.then_some(key)).collect()
+            }
+
             /// Reads the value of a key, which is one of `KEYS`.
             fn take<'de, A: MapAccess<'de>>(
                 &mut self,
@@ -172,6 +186,11 @@ PipelineSpec {
     strict "strict": bool;
     /// True if the command explains the pipeline before it runs it.
     explain "explain": bool;
+    /// The name of a query. Only a table `query` has one.
+    name "name": String;
+    /// Several queries over the same records, each with a name. The keys at the top concern all of
+    /// them: see [`each_query`](PipelineSpec::each_query).
+    queries "query": Vec<PipelineSpec>;
 }
 }
 
@@ -224,7 +243,8 @@ impl PipelineSpec {
         .format()
     }
 
-    /// Returns true if there are windows of time: `window`, `session` or `stagger` is given.
+    /// Returns true if there are windows of time: `window`, `session` or `stagger` is given, at the
+    /// top or in all tables `query`.
     ///
     /// # Example
     /// ```
@@ -235,7 +255,9 @@ impl PipelineSpec {
     /// # Ok::<(), streamgauge::Error>(())
     /// ```
     pub fn has_windows(&self) -> bool {
-        self.window.is_some() || self.session.is_some() || self.stagger.is_some()
+        let has_windows = self.window.is_some() || self.session.is_some() || self.stagger.is_some();
+        let mut queries = self.queries.iter().flatten().peekable();
+        has_windows || queries.peek().is_some() && queries.all(PipelineSpec::has_windows)
     }
 
     /// Returns the specification in TOML.
@@ -268,6 +290,12 @@ macro_rules! plain_values {
     )*};
 }
 plain_values!(String, u64, bool);
+
+impl KeyValue for Vec<PipelineSpec> {
+    fn read<'de, A: MapAccess<'de>>(map: &mut A) -> Result<Self, A::Error> {
+        map.next_value()
+    }
+}
 
 impl KeyValue for Vec<String> {
     fn read<'de, A: MapAccess<'de>>(map: &mut A) -> Result<Self, A::Error> {
@@ -407,6 +435,12 @@ dead_letters = "bad.jsonl"
 late = "late.jsonl"
 strict = true
 explain = false
+name = "all"
+[[query]]
+name = "errors"
+where = "status >= 500"
+[[query]]
+name = "hits"
 "#;
 
     #[test]

@@ -70,6 +70,8 @@ pub struct Row {
     pub(super) unescaped: String,
     pub(super) fields: Vec<Field>,
     prepared: Prepared,
+    /// Fields as they were read, to be given back.
+    kept: Vec<Field>,
     pub(super) scratch: Scratch,
 }
 
@@ -131,6 +133,7 @@ impl Row {
             unescaped: String::new(),
             fields,
             prepared: Prepared::default(),
+            kept: Vec::new(),
             scratch: Scratch::default(),
         }
     }
@@ -314,6 +317,24 @@ impl Row {
             };
             if may_be_one && nulls.contain(self.value(slot)) {
                 self.set_missing(slot);
+            }
+        }
+    }
+
+    /// Keeps a copy of the fields in `slots`.
+    pub(crate) fn keep_fields(&mut self, slots: &[usize]) {
+        let Row { fields, kept, .. } = self;
+        kept.clear();
+        let of = |slot: &usize| fields.get(*slot).copied().unwrap_or(Field::Missing);
+        kept.extend(slots.iter().map(of));
+    }
+
+    /// Sets the fields in `slots` to what [`keep_fields`](Row::keep_fields) has kept of them.
+    pub(crate) fn give_back_fields(&mut self, slots: &[usize]) {
+        let Row { fields, kept, .. } = self;
+        for (slot, field) in slots.iter().zip(kept) {
+            if let Some(place) = fields.get_mut(*slot) {
+                *place = *field;
             }
         }
     }

@@ -12,7 +12,7 @@ use super::time_range;
 use super::unnest::Unnest;
 use crate::aggregate::{Aggregate, Overflow};
 use crate::engine::{Engine, EngineOptions};
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::hash::Seed;
 use crate::limits::Limits;
 use crate::query::aggregates::{
@@ -27,6 +27,7 @@ use crate::record::MAX_AHEAD_DEFAULT;
 use crate::row::TimeFormat;
 use crate::row::null::Nulls;
 use crate::row::time_field::TimeField;
+use crate::rows::RowForm;
 use crate::time::{Timestamp, parse_duration, whole_millis};
 use crate::window::TimeZone;
 use std::time::Duration;
@@ -36,6 +37,9 @@ const MAX_DELAY_DEFAULT: Duration = Duration::from_secs(10);
 
 /// Names that the JSON form of an answer uses itself.
 const TAKEN_NAMES: [&str; 4] = ["window", "group", "revision", "complete"];
+
+/// The same of the rows of a query that has a name.
+const TAKEN_NAME_OF_QUERY: &str = "query";
 
 /// What a specification does not say: what the input is like, and what the caller wants of the
 /// engine.
@@ -139,7 +143,42 @@ impl PipelineSpec {
     /// [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument) if the parts do not go
     /// together. Each names the key.
     pub fn compile(&self, options: &CompileOptions) -> Result<RowPipeline, Error> {
-        let asked = self.compile_asked(options)?;
+        let queries = self.each_query()?;
+        if self.queries.is_none() {
+            return self.compile_query(options, Fields::default());
+        }
+        if queries.len() > options.limits.queries_max {
+            let (count, max) = (queries.len(), options.limits.queries_max);
+            let message = format!(
+                "query: there are {count} tables [[query]], over the limit of {max} \
+                 (Limits::queries_max): split them into several pipelines"
+            );
+            return Err(Error::new(ErrorKind::LimitExceeded, message));
+        }
+        // No flag says which query it is for, so errors name keys.
+        let options = CompileOptions { flags: None, ..options.clone() };
+        let at = |query: &PipelineSpec, error: Error| {
+            error.at(format!("query {}", query.name.as_deref().unwrap_or_default()))
+        };
+        // A field has the same slot in all queries, so every record is decoded once.
+        let mut fields = Fields::default();
+        for query in &queries {
+            let asked = query.compile_asked(&options, fields).map_err(|error| at(query, error))?;
+            fields = asked.values.names.fields;
+        }
+        let compiled = queries.iter().map(|query| {
+            query.compile_query(&options, fields.clone()).map_err(|error| at(query, error))
+        });
+        RowPipeline::of_several(compiled.collect::<Result<_, _>>()?)
+    }
+
+    /// Makes the pipeline of one query. `fields` are those that have a slot already.
+    fn compile_query(
+        &self,
+        options: &CompileOptions,
+        fields: Fields,
+    ) -> Result<RowPipeline, Error> {
+        let asked = self.compile_asked(options, fields)?;
         let Asked { values, answers, group, nulls, .. } = &asked;
         let zone = self.time_zone(options)?;
         let mut engine_options = self.engine_options(options, zone.clone())?;
@@ -158,7 +197,9 @@ impl PipelineSpec {
         let Asked { values, filter, filter_slots, time, group, answers, nulls, unnest, .. } = asked;
         let kinds: Vec<_> = plan.kinds().collect();
         let group_names = group.iter().map(|(name, _)| name.clone()).collect();
-        let answers = AnswerPlan::new(answers, &kinds, (group_names, zone))
+        let form =
+            RowForm { query: self.name.clone(), group: group_names, zone, ..RowForm::default() };
+        let answers = AnswerPlan::new(answers, &kinds, form)
             .map_err(|error| error.at(options.written("agg")))?;
         if answers.needs_window() && windows.is_of_rows() && !self.has_times(options) {
             let missing = options.missing("time", "FIELD");
@@ -265,7 +306,7 @@ impl PipelineSpec {
         Ok(Some(TimeFormat::Syslog(Some(until))))
     }
 
-    fn compile_asked(&self, options: &CompileOptions) -> Result<Asked, Error> {
+    fn compile_asked(&self, options: &CompileOptions, fields: Fields) -> Result<Asked, Error> {
         let at = |key| move |error: Error| error.at(options.written(key));
         let unnest = self.unnest.as_deref().map(parse_field).transpose().map_err(at("unnest"))?;
         let mut parsed = Parsed::default();
@@ -275,7 +316,7 @@ impl PipelineSpec {
         let range = range.map_err(|(key, error)| at(key)(error))?;
         parsed.add_filter(&range).map_err(at("time"))?;
         // The filter's fields get the first slots: they are read first.
-        let mut fields = Fields::default();
+        let mut fields = fields;
         parsed.add_filter_fields(&mut fields);
         let filter_slots = fields.names().len();
         let time = self.compile_time(&mut fields, options)?;
@@ -361,7 +402,8 @@ impl PipelineSpec {
                 );
                 return Err(Error::invalid(message).at(options.written("agg")));
             }
-            if TAKEN_NAMES.contains(&name.as_str()) {
+            let is_of_query = self.name.is_some() && name == TAKEN_NAME_OF_QUERY;
+            if TAKEN_NAMES.contains(&name.as_str()) || is_of_query {
                 let message = format!(
                     "a column cannot be named {name:?}, which answers have already; choose another \
                      name with \"as\""
@@ -455,6 +497,7 @@ impl PipelineSpec {
         let nulls = self.null.iter().flatten().map(|text| Tokens::canonical(text));
         let nulls = nulls.collect::<Vec<_>>().join(", ");
         let mut words = Vec::new();
+        words.extend(self.name.as_ref().map(|name| format!("query {name}; ")));
         words.extend(time.map(|time| format!("time {time}; ")));
         words.extend(time_format.map(|format| format!("time format {format}; ")));
         words.extend(self.year.map(|year| format!("year {year}; ")));

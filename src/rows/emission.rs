@@ -10,6 +10,8 @@ use std::sync::Arc;
 #[derive(Clone, PartialEq, Debug, Default)]
 #[non_exhaustive]
 pub struct RowForm {
+    /// The name of the query that the rows answer; `None` for a pipeline without queries.
+    pub query: Option<String>,
     /// The names of the grouped fields; empty without groups.
     pub group: Vec<String>,
     /// The names of the columns.
@@ -86,6 +88,9 @@ impl Serialize for RowLine<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let RowEmission { window, revision, group, values, form } = self.row;
         let mut row = serializer.serialize_map(None)?;
+        if let Some(query) = &form.query {
+            row.serialize_entry("query", query)?;
+        }
         match (window, &form.zone) {
             (Some(window), Some(zone)) if window.is_timed() => {
                 row.serialize_entry("window", &ZonedWindow { window: *window, zone })?;

@@ -3,6 +3,7 @@
 mod answers;
 mod comparison;
 mod compile;
+mod control;
 mod elements;
 mod emission;
 mod evaluate;
@@ -17,6 +18,7 @@ mod push;
 mod row_aggregate;
 mod row_merger;
 mod row_pipeline;
+mod several;
 mod time_range;
 mod unnest;
 mod windows;
@@ -30,6 +32,7 @@ pub use lookup::Lookup;
 pub use row_aggregate::ColumnKind;
 pub use row_merger::{MergedRow, RowMerger};
 pub use row_pipeline::{OutputColumn, RowPipeline};
+pub use several::Query;
 
 #[cfg(feature = "files")]
 pub(crate) use fast::{FinishedRows, PreaggregatedRows, PreparedRows, RowPreparer};

@@ -22,6 +22,10 @@ use std::sync::Arc;
 
 /// A compiled [`PipelineSpec`](crate::query::PipelineSpec): rows in, emissions out.
 ///
+/// A specification with tables `query` has several queries. Each gets every row, and their rows of
+/// answers come out together, see [`queries`](RowPipeline::queries). What the pipeline itself
+/// returns of one query, such as its [columns](RowPipeline::columns), is that of the first.
+///
 /// # Example
 /// ```
 /// use streamgauge::prelude::*;
@@ -62,6 +66,11 @@ pub struct RowPipeline {
     pub(super) intake: Option<Box<Intake>>,
     /// The array of each record whose elements are records.
     pub(super) unnest: Option<Box<Unnest>>,
+    /// The pipelines of the other queries, which get every row, too.
+    pub(super) others: Vec<RowPipeline>,
+    /// True if the query has taken rows that another one has still to take, so that its answers
+    /// wait.
+    pub(super) is_ahead: bool,
 }
 
 /// The parts of a pipeline.
@@ -131,6 +140,7 @@ impl RowPipeline {
                 marked,
                 moving_times,
                 preaggregation,
+                others: Vec::new(),
             }),
             engine: parts.engine,
             columns,
@@ -142,18 +152,21 @@ impl RowPipeline {
             pending: PendingRows::default(),
             intake: None,
             unnest: parts.unnest.map(Box::new),
+            others: Vec::new(),
+            is_ahead: false,
         }
     }
 
     /// Returns the fields to read, by slot: names, or JSON pointers, which begin with `/`. Those of
-    /// the filter come first.
+    /// the filter come first. They are those of all queries.
     pub fn fields(&self) -> &[String] {
         self.preparer.fields.names()
     }
 
-    /// Returns the number of slots of the filter's fields. These are the first slots.
+    /// Returns the number of slots of the filter's fields. These are the first slots. It is 0 if
+    /// there are several queries, each with a filter of its own.
     pub fn filter_slots(&self) -> usize {
-        self.preparer.filter_slots()
+        if self.others.is_empty() { self.preparer.filter_slots() } else { 0 }
     }
 
     /// Returns a row with a slot for each field, to be reused for every record.
@@ -188,19 +201,24 @@ impl RowPipeline {
 
     /// Returns true if a window can be answered more than once, because it accepts late records.
     pub fn is_revised(&self) -> bool {
-        self.revised
+        self.revised || self.others.iter().any(RowPipeline::is_revised)
     }
 
     /// Returns true if a row that was given can be retracted by a later revision of its window:
     /// a condition on rows may cease to hold, or the row may fall behind others past the limit.
     pub fn retracts(&self) -> bool {
-        self.answers.retracts()
+        self.answers.retracts() || self.others.iter().any(RowPipeline::retracts)
     }
 
     /// Returns how often expressions were null though the fields they read have values, in all
     /// records that were prepared so far.
     pub fn null_counts(&self) -> NullCounts {
-        self.preparer.shared.counts()
+        let others = self.others.iter().map(RowPipeline::null_counts);
+        others.fold(self.preparer.shared.counts(), |mut all, other| {
+            all.other_kind = all.other_kind.saturating_add(other.other_kind);
+            all.divisions_by_zero = all.divisions_by_zero.saturating_add(other.divisions_by_zero);
+            all
+        })
     }
 
     /// Returns the explanation of the pipeline and its cost, for use before it runs.
@@ -226,6 +244,9 @@ impl RowPipeline {
         arrival: Timestamp,
         sequence: Option<&Sequence>,
     ) -> Result<Outcome<String>, Error> {
+        if !self.others.is_empty() {
+            return self.push_to_all(shard, row, (arrival, sequence));
+        }
         if let Some(sequence) = sequence
             && self.is_duplicate(shard, sequence)
         {
@@ -245,7 +266,18 @@ impl RowPipeline {
         row: &mut Row,
         (arrival, sequence): (Timestamp, Option<&Sequence>),
     ) -> Result<Outcome<String>, Error> {
-        match self.preparer.prepare(row, arrival) {
+        let preparation = self.preparer.prepare(row, arrival);
+        self.push_as(preparation, (shard, row, sequence))
+    }
+
+    /// Adds a row of which it is known what it is to the pipeline.
+    #[inline(always)]
+    pub(super) fn push_as(
+        &mut self,
+        preparation: Preparation,
+        (shard, row, sequence): (Shard, &Row, Option<&Sequence>),
+    ) -> Result<Outcome<String>, Error> {
+        match preparation {
             Preparation::Record(time) => self.push_record(shard, row, time, sequence),
             Preparation::Filtered(time) => {
                 self.engine.skip(shard, sequence, Outcome::Filtered, time);
@@ -285,8 +317,11 @@ impl RowPipeline {
     /// Returns true if a row at this position was added before, and counts it as a duplicate. The
     /// row need not be decoded then.
     pub(crate) fn is_duplicate(&mut self, shard: Shard, sequence: &Sequence) -> bool {
-        // A record of which a part was added comes again for its rest.
-        !self.engine.is_applied_in_part() && self.engine.is_duplicate(shard, sequence)
+        // A record of which a part was added comes again for its rest. Queries take a record one
+        // after the other, so what the last one has, all have.
+        !self.engine.is_applied_in_part()
+            && self.others.iter_mut().rev().all(|other| other.engine.is_duplicate(shard, sequence))
+            && self.engine.is_duplicate(shard, sequence)
     }
 
     /// Returns true if the specification names no time field, so that a row's event time is its
@@ -305,7 +340,9 @@ impl RowPipeline {
         arrival: Option<Timestamp>,
     ) {
         let time = arrival.filter(|_| self.preparer.time.is_none());
-        self.engine.skip(shard, sequence, Outcome::DeadLetter(()), time);
+        for engine in self.engines_mut() {
+            engine.skip(shard, sequence, Outcome::DeadLetter(()), time);
+        }
     }
 
     /// Returns the next row of the answer: by window end, then start, then group ascending.
@@ -314,6 +351,17 @@ impl RowPipeline {
     /// [`ErrorKind::LimitExceeded`](crate::ErrorKind::LimitExceeded) if a window merged from its
     /// panes exceeds a limit that the user chose to be an error.
     pub fn next_emission(&mut self) -> Result<Option<RowEmission>, Error> {
+        match self.next_own_emission()? {
+            None => self.next_emission_of_others(),
+            row => Ok(row),
+        }
+    }
+
+    /// Returns the next row of this query's answer.
+    pub(super) fn next_own_emission(&mut self) -> Result<Option<RowEmission>, Error> {
+        if self.is_ahead {
+            return Ok(None);
+        }
         if !self.engine.is_handing_out() {
             // The state was restored in between, so the remaining rows belong to the old state.
             self.pending = PendingRows::default();
@@ -321,22 +369,6 @@ impl RowPipeline {
         let row = self.pending.next(&self.answers, || self.engine.next_emission())?;
         self.engine.set_handing_out(!self.pending.is_empty());
         Ok(row)
-    }
-
-    /// Returns the identity that a state must have to be read.
-    #[cfg(feature = "files")]
-    pub(crate) fn identity(&self) -> crate::snapshot::Identity {
-        self.engine.identity()
-    }
-}
-
-impl Control for RowPipeline {
-    fn control(&self) -> &dyn Control {
-        &self.engine
-    }
-
-    fn control_mut(&mut self) -> &mut dyn Control {
-        &mut self.engine
     }
 }
 

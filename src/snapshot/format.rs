@@ -110,10 +110,11 @@ pub(crate) enum Tag {
     Cuts = 20,
     OfGroups = 21,
     OfRows = 22,
+    Queries = 23,
 }
 
 /// The names of the sections, by tag.
-const NAMES: [&str; 23] = [
+const NAMES: [&str; 24] = [
     "",
     "description",
     "clock",
@@ -137,10 +138,11 @@ const NAMES: [&str; 23] = [
     "cuts",
     "windows of groups",
     "windows of rows",
+    "queries",
 ];
 
 /// The highest tag of this version.
-const TAG_MAX: u8 = Tag::OfRows as u8;
+const TAG_MAX: u8 = Tag::Queries as u8;
 
 impl Tag {
     /// Returns the name of a tag that was read from an envelope.

@@ -1,6 +1,6 @@
 //! An engine's state as bytes.
 
-use super::format::{Envelope, Identity, Kind};
+use super::format::{Envelope, Identity, Kind, Tag};
 use crate::error::Error;
 use bytes::Bytes;
 use std::fmt;
@@ -114,6 +114,18 @@ impl Snapshot {
 
     pub(crate) fn envelope(&self) -> &Envelope {
         &self.envelope
+    }
+
+    /// Returns the snapshots of the queries that this one is of.
+    pub(crate) fn queries(&self) -> Result<Vec<Snapshot>, Error> {
+        let mut reader = self.envelope.section(&self.bytes, Tag::Queries)?;
+        let mut queries = Vec::new();
+        for _ in 0..reader.count(1)? {
+            let bytes = self.bytes.slice_ref(reader.bytes()?);
+            queries.push(Snapshot::from_bytes(bytes)?);
+        }
+        reader.finish()?;
+        Ok(queries)
     }
 
     /// Fails if the state belongs to another pipeline.

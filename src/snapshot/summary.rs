@@ -4,7 +4,7 @@ use super::format::{Envelope, Kind, Tag};
 use super::partial::Partial;
 use super::state::Snapshot;
 use crate::codec::Reader;
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::time::Timestamp;
 use crate::window::Window;
 use bytes::Bytes;
@@ -193,12 +193,16 @@ impl Summary {
             Kind::Merger => summary.windows = envelope.section(&bytes, Tag::Partials)?.u64()?,
             // The adapters that write these states describe them.
             Kind::Run => {}
+            // Answers of other queries than the first are in a section of their own.
             Kind::Answers => summary.windows = envelope.section(&bytes, Tag::Given)?.u64()?,
         }
         Ok(summary)
     }
 
     fn read_snapshot(&mut self, snapshot: &Snapshot) -> Result<(), Error> {
+        if snapshot.envelope().has(Tag::Queries) {
+            return self.read_queries(snapshot);
+        }
         let section = |tag| snapshot.envelope().section(snapshot.bytes(), tag);
         self.watermark = watermark(section(Tag::Clock)?.i64()?);
         let mut shards = section(Tag::Shards)?;
@@ -225,6 +229,24 @@ impl Summary {
         Ok(())
     }
 
+    /// Adds up the snapshots of several queries, which have the same shards.
+    fn read_queries(&mut self, snapshot: &Snapshot) -> Result<(), Error> {
+        for (index, query) in snapshot.queries()?.into_iter().enumerate() {
+            if query.envelope().has(Tag::Queries) {
+                return Err(Error::new(ErrorKind::Corrupt, "a query has queries of its own"));
+            }
+            let query = Summary::of(query.into_bytes())?;
+            if index == 0 {
+                (self.watermark, self.shards) = (query.watermark, query.shards);
+            }
+            self.watermark = self.watermark.min(query.watermark);
+            self.records = RecordsSummary::sum(self.records, query.records);
+            self.panes.extend(query.panes);
+            self.windows = self.windows.saturating_add(query.windows);
+        }
+        Ok(())
+    }
+
     fn read_partial(&mut self, partial: &Partial) {
         self.origin = Some(OriginSummary {
             window: partial.window(),
@@ -237,7 +259,6 @@ impl Summary {
 
 impl RecordsSummary {
     /// Returns the sum of both counts; a missing one counts as 0.
-    #[cfg(feature = "files")]
     pub(crate) fn sum(a: Option<Self>, b: Option<Self>) -> Option<Self> {
         let (Some(a), Some(b)) = (a, b) else { return a.or(b) };
         Some(RecordsSummary {

@@ -20,6 +20,7 @@ mod output;
 mod page;
 mod pipes;
 mod promises;
+mod queries;
 mod questions;
 mod resume;
 mod rows;

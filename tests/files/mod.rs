@@ -11,6 +11,7 @@ mod json_library;
 mod log;
 mod logs;
 mod many;
+mod queries;
 mod real_log;
 mod run_pipeline;
 

@@ -56,6 +56,6 @@ pub use pipelines::FilePipelines;
 pub use row_sink::RowSink;
 pub use run::run;
 pub use run_pipeline::{read_into, run_pipeline};
-pub use run_state::{HeldWindows, Judgement, RunAnswers, RunState};
+pub use run_state::{HeldWindows, Judgement, QueryWindow, RunAnswers, RunState};
 pub use source::{Input, Opened};
 pub use stats::{FileStats, FilesStats};

@@ -11,17 +11,17 @@ use std::collections::{HashMap, HashSet};
 use std::io::Write;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
-use streamgauge::adapter::files::{Judgement, RunAnswers, last_rows};
+use streamgauge::adapter::files::{Judgement, QueryWindow, RunAnswers, last_rows};
 use streamgauge::hash::hash_bytes;
 use streamgauge::row::OutputValue;
-use streamgauge::rows::{JsonLines, RowEmission, RowForm, RowPipeline};
+use streamgauge::rows::{JsonLines, Query, RowEmission, RowForm, RowPipeline};
 use streamgauge::snapshot::Partial;
 use streamgauge::store::{PartialStore, Store};
 use streamgauge::{Control, Error, Seed, Timestamp, Window};
 
 /// Where the answer of a window goes.
 pub(crate) enum Destination<W> {
-    Rows(OutputWriter<W>),
+    Rows(Box<OutputWriter<W>>),
     Partials {
         store: PartialStore<Box<dyn Store>>,
         /// The source of the partials.
@@ -43,15 +43,15 @@ pub(crate) struct GivenAnswers {
     pub(crate) unsure: UnsureRows,
 }
 
-/// Groups of rows that can be retracted, by window.
-pub(crate) type UnsureRows = HashMap<Option<Window>, Vec<Vec<OutputValue>>>;
+/// Groups of rows that can be retracted, by query and window.
+pub(crate) type UnsureRows = HashMap<QueryWindow, Vec<Vec<OutputValue>>>;
 
 /// An answer that waits to be written.
 enum Waiting {
     Row(RowEmission),
     Partial(Box<Partial>),
     /// The partial of a window that has no records any more.
-    Removed(Option<Window>, u32),
+    Removed(QueryWindow, u32),
 }
 
 impl GivenAnswers {
@@ -61,7 +61,7 @@ impl GivenAnswers {
 
     /// Returns the groups of a window's rows that can be retracted: all of them, or those whose
     /// rows could be retracted when they were given before, and those that are unsure now.
-    fn unsure_groups(&self, window: Option<Window>, rows: &[RowEmission]) -> Vec<Vec<OutputValue>> {
+    fn unsure_groups(&self, window: QueryWindow, rows: &[RowEmission]) -> Vec<Vec<OutputValue>> {
         if self.retracts {
             let given = rows.iter().filter(|row| !row.is_retracted());
             return given.map(|row| row.group.clone()).collect();
@@ -94,6 +94,14 @@ fn retracted(
     })
 }
 
+/// What is known of the answers of one query.
+struct QueryAnswers {
+    form: Arc<RowForm>,
+    /// The last answered window, by end and start.
+    furthest: Option<(Timestamp, Timestamp)>,
+    last_window: Option<Option<Window>>,
+}
+
 /// Fetches the answers of a pipeline and writes them.
 pub(crate) struct Answers<W> {
     destination: Destination<W>,
@@ -101,18 +109,22 @@ pub(crate) struct Answers<W> {
     given: Option<GivenAnswers>,
     waiting: Vec<Waiting>,
     lines: JsonLines,
-    form: Arc<RowForm>,
+    /// In the order of the pipeline.
+    queries: Vec<QueryAnswers>,
     /// Windows that were answered; each counts once, whatever its number of revisions.
     pub(crate) windows: u64,
     /// Rows or partials that were written.
     pub(crate) rows: u64,
-    /// The last answered window, by end and start.
-    furthest: Option<(Timestamp, Timestamp)>,
-    last_window: Option<Option<Window>>,
     /// True if there was a row of the groups past the limit.
     pub(crate) other: bool,
     /// The signal that can stop the answers at the end of the input.
     stop: Option<Interrupt>,
+}
+
+impl QueryAnswers {
+    fn new(query: Query<'_>) -> Self {
+        QueryAnswers { form: query.form().clone(), furthest: None, last_window: None }
+    }
 }
 
 impl<W: Write> Answers<W> {
@@ -126,11 +138,9 @@ impl<W: Write> Answers<W> {
             given,
             waiting: Vec::new(),
             lines: JsonLines::default(),
-            form: pipeline.form().clone(),
+            queries: pipeline.queries().map(QueryAnswers::new).collect(),
             windows: 0,
             rows: 0,
-            furthest: None,
-            last_window: None,
             other: false,
             stop: None,
         }
@@ -151,7 +161,18 @@ impl<W: Write> Answers<W> {
 
     /// Returns true if an answer without a window was written.
     pub(crate) fn is_without_windows(&self) -> bool {
-        self.last_window == Some(None)
+        self.queries.iter().any(|query| query.last_window == Some(None))
+    }
+
+    /// Returns the names of the queries, in the order of the pipeline.
+    pub(crate) fn names(&self) -> impl Iterator<Item = Option<&str>> {
+        self.queries.iter().map(|query| query.form.query.as_deref())
+    }
+
+    /// Returns the number of the query that has this form.
+    pub(crate) fn query_of(&self, form: &RowForm) -> usize {
+        let mut queries = self.queries.iter();
+        queries.position(|query| query.form.query == form.query).unwrap_or_default()
     }
 
     /// Marks the windows up to this end as completed by an earlier run.
@@ -251,8 +272,10 @@ impl<W: Write> Answers<W> {
             }
             let next = next_row().map_err(|error| Failure::run(&error))?;
             let same = |row: &RowEmission| {
-                next.as_ref()
-                    .is_some_and(|next| (next.window, next.revision) == (row.window, row.revision))
+                next.as_ref().is_some_and(|next| {
+                    (next.window, next.revision) == (row.window, row.revision)
+                        && next.form.query == row.form.query
+                })
             };
             if held.last().is_some_and(|last| !same(last)) {
                 written |= self.settle(&mut held)?;
@@ -271,8 +294,10 @@ impl<W: Write> Answers<W> {
     /// Writes the rows of one window, unless they were written before. If other rows were written
     /// before, these are a higher revision.
     fn settle(&mut self, held: &mut Vec<RowEmission>) -> Result<bool, Failure> {
-        let (Some(given), Some(first)) = (&mut self.given, held.first()) else { return Ok(false) };
-        let (window, revision) = (first.window, first.revision);
+        let Some(first) = held.first() else { return Ok(false) };
+        let query = self.query_of(&first.form);
+        let (window, revision, form) = ((query, first.window), first.revision, first.form.clone());
+        let Some(given) = &mut self.given else { return Ok(false) };
         let mut content = Vec::new();
         for row in held.iter_mut() {
             row.revision = 0;
@@ -285,7 +310,7 @@ impl<W: Write> Answers<W> {
             held.clear();
             return Ok(false);
         };
-        for mut row in held.drain(..).chain(retracted(window, &judged, &self.form)) {
+        for mut row in held.drain(..).chain(retracted(window.1, &judged, &form)) {
             row.revision = judged.revision;
             self.give(Waiting::Row(row))?;
         }
@@ -314,7 +339,10 @@ impl<W: Write> Answers<W> {
                 self.give(Waiting::Removed(window, judged.revision))?;
                 continue;
             }
-            for row in retracted(window, &judged, &self.form) {
+            let Some(form) = self.queries.get(window.0).map(|query| query.form.clone()) else {
+                continue;
+            };
+            for row in retracted(window.1, &judged, &form) {
                 self.give(Waiting::Row(row))?;
             }
         }
@@ -333,7 +361,8 @@ impl<W: Write> Answers<W> {
             let content = hash_bytes(Seed::PUBLIC, partial.with_revision(0).map_err(run)?.bytes());
             let revision = match &mut self.given {
                 Some(given) => {
-                    let window = partial.window();
+                    // There are no partials of several queries.
+                    let window = (0, partial.window());
                     let known = !given.answers.unsure(window).is_empty();
                     let unsure = known || given.retracts || given.unsure.contains_key(&window);
                     let groups = if unsure { vec![Vec::new()] } else { Vec::new() };
@@ -376,10 +405,10 @@ impl<W: Write> Answers<W> {
     fn hand_out(&mut self, answer: Waiting) -> Result<(), Failure> {
         match &answer {
             Waiting::Row(row) => {
-                self.count(row.window, row.revision);
+                self.count((self.query_of(&row.form), row.window), row.revision);
                 self.other |= row.is_other();
             }
-            Waiting::Partial(partial) => self.count(partial.window(), partial.revision()),
+            Waiting::Partial(partial) => self.count((0, partial.window()), partial.revision()),
             Waiting::Removed(window, revision) => self.count(*window, *revision),
         }
         match (&mut self.destination, answer) {
@@ -390,24 +419,25 @@ impl<W: Write> Answers<W> {
                 store.put(&partial).map_err(|error| Failure::run(&error))
             }
             (Destination::Partials { store, source }, Waiting::Removed(window, _)) => {
-                store.remove(window, source).map_err(|error| Failure::run(&error))
+                store.remove(window.1, source).map_err(|error| Failure::run(&error))
             }
             _ => Ok(()),
         }
     }
 
-    fn count(&mut self, window: Option<Window>, revision: u32) {
+    fn count(&mut self, (query, window): QueryWindow, revision: u32) {
         self.rows += 1;
-        if self.last_window == Some(window) {
+        let Some(query) = self.queries.get_mut(query) else { return };
+        if query.last_window == Some(window) {
             return;
         }
-        self.last_window = Some(window);
+        query.last_window = Some(window);
         // Windows come in the order of their ends, so an earlier one was answered before, unless
         // this is its first answer.
         let place = window.map(|window| (window.end(), window.start()));
-        let new = revision == 0 || place > self.furthest;
+        let new = revision == 0 || place > query.furthest;
         self.windows += u64::from(new);
-        self.furthest = self.furthest.max(place);
+        query.furthest = query.furthest.max(place);
     }
 
     /// Flushes all answers so far. More may follow.

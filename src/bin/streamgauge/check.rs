@@ -3,13 +3,13 @@
 use crate::arguments::CheckArguments;
 use crate::failure::Failure;
 use crate::progress::Bar;
-use crate::session::say;
+use crate::session::{explained, say};
 use crate::standard_output::StandardOutput;
 use std::io::Write;
 use std::path::Path;
 use streamgauge::Error;
 use streamgauge::adapter::{read_lookups, read_pipeline};
-use streamgauge::rows::{CompileOptions, Explanation};
+use streamgauge::rows::CompileOptions;
 
 /// Checks each file and explains those that are right.
 ///
@@ -20,7 +20,7 @@ pub(crate) fn run(arguments: &CheckArguments) -> Result<(), Failure> {
     let mut wrong = Vec::new();
     for path in &arguments.pipelines {
         match explain(path) {
-            Ok(explanation) => writeln!(out, "{}\n{explanation}\n", path.display())
+            Ok(explanation) => writeln!(out, "{}\n{explanation}", path.display())
                 .map_err(|error| Failure::output(&error))?,
             Err(error) => wrong.push(error),
         }
@@ -32,7 +32,7 @@ pub(crate) fn run(arguments: &CheckArguments) -> Result<(), Failure> {
 }
 
 /// Compiles the pipeline of a file as for a stream, whose records have arrival times.
-fn explain(path: &Path) -> Result<Explanation, Error> {
+fn explain(path: &Path) -> Result<String, Error> {
     let spec = read_pipeline(path)?;
     let name = path.display().to_string();
     spec.input_format().map_err(|error| error.at(&name))?;
@@ -42,5 +42,5 @@ fn explain(path: &Path) -> Result<Explanation, Error> {
     options.arrival_times = true;
     options.lookups = read_lookups(&spec, &options.limits).map_err(|error| error.at(&name))?;
     let pipeline = spec.compile(&options).map_err(|error| error.at(&name))?;
-    Ok(pipeline.explain().clone())
+    Ok(explained(&pipeline))
 }

@@ -24,21 +24,20 @@ pub(crate) struct Inputs {
     pub(crate) pipelines: Vec<RowPipeline>,
     pub(crate) inputs: Vec<Input>,
     settings: Settings,
-    /// The counts of the pipelines before this run.
-    before: Stats,
-    /// The counts of the pipelines when they were moved out to be merged.
-    ended: Option<Stats>,
+    /// The counts of each query before this run.
+    before: Vec<Stats>,
+    /// The counts of each query when the pipelines were moved out to be merged.
+    ended: Option<Vec<Stats>>,
 }
 
 impl Inputs {
     /// Creates one pipeline for all inputs.
     pub(crate) fn together(pipeline: RowPipeline, settings: &Settings) -> Self {
-        let before = pipeline.stats();
         Inputs {
+            before: counted(std::slice::from_ref(&pipeline)),
             pipelines: vec![pipeline],
             inputs: vec![Input::default(); settings.files.len()],
             settings: settings.clone(),
-            before,
             ended: None,
         }
     }
@@ -55,7 +54,7 @@ impl Inputs {
             pipelines: Vec::new(),
             inputs: Vec::new(),
             settings: settings.clone(),
-            before: Stats::default(),
+            before: Vec::new(),
             ended: None,
         };
         if state.run.is_stream() {
@@ -77,7 +76,7 @@ impl Inputs {
             .iter()
             .map(|file| Input { pipeline: all.pipeline_of(&state.run, &files, *file), file: *file })
             .collect();
-        all.before = all.counted();
+        all.before = counted(&all.pipelines);
         Ok(all)
     }
 
@@ -90,7 +89,7 @@ impl Inputs {
             pipelines: Vec::new(),
             inputs: Vec::new(),
             settings: settings.clone(),
-            before: Stats::default(),
+            before: Vec::new(),
             ended: None,
         };
         none.merge_with(state)
@@ -165,7 +164,8 @@ impl Inputs {
     ) -> Result<Option<RowPipeline>, Failure> {
         let spec = &self.settings.spec;
         // A row over everything is answered again, whatever its value was.
-        let rows = run.is_stream() || spec.has_windows() || spec.group.is_some();
+        let one = !spec.has_windows() && spec.group.is_none() && spec.queries.is_none();
+        let rows = run.is_stream() || !one;
         if counted == Format::Auto {
             return Ok(None);
         }
@@ -182,9 +182,12 @@ impl Inputs {
     }
 
     /// Forgets the counts of a pipeline before this run.
-    pub(crate) fn forget(&mut self, old: Stats) {
-        self.before.applied = self.before.applied.saturating_sub(old.applied);
-        self.before.filtered = self.before.filtered.saturating_sub(old.filtered);
+    pub(crate) fn forget(&mut self, old: &RowPipeline) {
+        for (before, old) in self.before.iter_mut().zip(old.queries()) {
+            let old = old.stats();
+            before.applied = before.applied.saturating_sub(old.applied);
+            before.filtered = before.filtered.saturating_sub(old.filtered);
+        }
     }
 
     /// Compiles a pipeline with a watermark, or without one: in a file that others follow, no
@@ -202,34 +205,27 @@ impl Inputs {
         compile(&settings, true)
     }
 
-    /// Returns the counts of the pipelines in this run.
-    pub(crate) fn stats(&self) -> Stats {
-        let (mut stats, before) = (self.ended.unwrap_or_else(|| self.counted()), self.before);
-        for (now, before) in [
-            (&mut stats.applied, before.applied),
-            (&mut stats.filtered, before.filtered),
-            (&mut stats.late, before.late),
-            (&mut stats.between_windows, before.between_windows),
-        ] {
-            *now = now.saturating_sub(before);
+    /// Returns the counts of each query in this run.
+    pub(crate) fn stats(&self) -> Vec<Stats> {
+        let mut all = self.ended.clone().unwrap_or_else(|| counted(&self.pipelines));
+        for (stats, before) in all.iter_mut().zip(&self.before) {
+            for (now, before) in [
+                (&mut stats.applied, before.applied),
+                (&mut stats.filtered, before.filtered),
+                (&mut stats.dead_letters, before.dead_letters),
+                (&mut stats.late, before.late),
+                (&mut stats.between_windows, before.between_windows),
+            ] {
+                *now = now.saturating_sub(before);
+            }
         }
-        stats
+        all
     }
 
     /// Returns true if there were records before this run, filtered ones included.
     pub(crate) fn took_before(&self) -> bool {
-        self.before.applied > 0 || self.before.filtered > 0 || self.before.late > 0
-    }
-
-    fn counted(&self) -> Stats {
-        let mut all = Stats::default();
-        for stats in self.pipelines.iter().map(Control::stats) {
-            all.applied = all.applied.saturating_add(stats.applied);
-            all.filtered = all.filtered.saturating_add(stats.filtered);
-            all.late = all.late.saturating_add(stats.late);
-            all.between_windows = all.between_windows.saturating_add(stats.between_windows);
-        }
-        all
+        let took = |stats: &Stats| stats.applied > 0 || stats.filtered > 0 || stats.late > 0;
+        self.before.iter().any(took)
     }
 
     /// Returns the end up to which the pipeline of a stream has completed and dropped its windows.
@@ -269,12 +265,12 @@ impl Inputs {
     /// # Errors
     /// Damaged state, or a limit.
     pub(crate) fn merge(&mut self, run: &RunState) -> Result<MergedFiles, Failure> {
-        self.ended = Some(self.counted());
+        self.ended = Some(counted(&self.pipelines));
         let taken = Inputs {
             pipelines: std::mem::take(&mut self.pipelines),
             inputs: self.inputs.clone(),
             settings: self.settings.clone(),
-            before: self.before,
+            before: self.before.clone(),
             ended: None,
         };
         taken.merge_with(run)
@@ -303,6 +299,20 @@ impl Inputs {
         }
         Ok(merged)
     }
+}
+
+/// Returns the counts of each query in all pipelines.
+fn counted(pipelines: &[RowPipeline]) -> Vec<Stats> {
+    let mut all: Vec<Stats> = Vec::new();
+    for pipeline in pipelines {
+        for (index, query) in pipeline.queries().enumerate() {
+            match all.get_mut(index) {
+                Some(sum) => sum.add(&query.stats()),
+                None => all.push(query.stats()),
+            }
+        }
+    }
+    all
 }
 
 /// Saves a window that a file's pipeline has completed.

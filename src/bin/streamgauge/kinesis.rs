@@ -7,7 +7,7 @@ use crate::kcl::{NamedTarget, dead_letters, duration, late_records, target};
 use crate::kinesis_arguments::{KinesisArguments, StreamArguments};
 use crate::output::{OutputWriter, Shape, digits};
 use crate::progress::Bar;
-use crate::session::{output, say};
+use crate::session::{explained, output, say};
 use crate::settings::Settings;
 use crate::standard_output::StandardOutput;
 use std::cell::RefCell;
@@ -51,7 +51,7 @@ pub(crate) fn run(arguments: KinesisArguments) -> Result<(), Failure> {
     let usage = |error: Error| Failure::usage(&error);
     let pipeline = Declared::compile(&settings.spec, options).map_err(usage)?;
     if settings.spec.explain == Some(true) {
-        say(&format!("{}\n", pipeline.pipeline().explain()));
+        say(&explained(pipeline.pipeline()));
     }
     let durable = DurableArguments {
         state: place.state.clone(),

@@ -69,14 +69,15 @@ impl LateRecords {
         self.0.as_mut().map_or(Ok(()), LinesFile::flush)
     }
 
-    /// Returns the note at the end of a run on the number of late records.
-    pub(crate) fn note(&self, late: u64, records: u64) -> Option<String> {
+    /// Returns the note at the end of a run on the number of late records of a query.
+    pub(crate) fn note(&self, (name, late): (Option<&str>, u64), records: u64) -> Option<String> {
+        let of = name.map_or_else(String::new, |name| format!("query {name}: "));
         let hint = if self.are_wanted() { "" } else { ";\n  --late FILE writes them to a file" };
         (late > 0).then(|| {
             let are = if late == 1 { "is" } else { "are" };
             let (late, records) = (count(late), count(records));
             format!(
-                "note: {late} of {records} records came late and {are} in no window\n  \
+                "note: {of}{late} of {records} records came late and {are} in no window\n  \
                  --max-delay DURATION waits longer for such records, or `unbounded` for all{hint}\n"
             )
         })

@@ -15,12 +15,13 @@ use crate::sink::{NOTED_MAX, Sink, SinkOptions};
 use crate::standard_output::StandardOutput;
 use crate::state::{Resumed, State};
 use std::io::{self, BufWriter, IsTerminal, Write};
+use std::iter::once;
 use std::path::Path;
 use std::sync::Arc;
 use streamgauge::adapter::files::{FilesOptions, Format, Input, RunAnswers};
 use streamgauge::adapter::worker::{Clock, SystemClock};
 use streamgauge::query::PipelineSpec;
-use streamgauge::rows::{CompileOptions, JsonLines, RowPipeline};
+use streamgauge::rows::{CompileOptions, JsonLines, Query, RowPipeline};
 use streamgauge::store::{self, PartialStore, Store};
 use streamgauge::{Error, ErrorKind, Timestamp};
 
@@ -47,11 +48,13 @@ pub(crate) fn run(settings: &Settings) -> Result<(), Failure> {
         return Err(Failure::Usage("--state and --partials need a directory each".into()));
     }
     check_max_ahead(settings)?;
+    check_partials(settings)?;
+    check_state(settings)?;
     let pipeline = compile(settings, !live)?;
     check_rows(settings, &pipeline)?;
     format(spec)?;
     if spec.explain == Some(true) {
-        say(&format!("{}\n", pipeline.explain()));
+        say(&explained(&pipeline));
         if nothing_to_read(settings) {
             return Ok(());
         }
@@ -125,6 +128,29 @@ fn check_max_ahead(settings: &Settings) -> Result<(), Failure> {
     }
 }
 
+/// Refuses partials of several queries, which would be of no one pipeline to merge them.
+fn check_partials(settings: &Settings) -> Result<(), Failure> {
+    match settings.durable.partials.is_some() && settings.spec.queries.is_some() {
+        true => Err(Failure::Usage(
+            "--partials: the pipeline has several queries, and partials are of one: give each \
+             query a pipeline file and a place of its own"
+                .into(),
+        )),
+        false => Ok(()),
+    }
+}
+
+fn check_state(settings: &Settings) -> Result<(), Failure> {
+    match settings.durable.state.is_some() && settings.spec.queries.is_some() {
+        true => Err(Failure::Usage(
+            "--state: the pipeline has several queries, and runs over files keep the state of one: \
+             give each query a pipeline file of its own"
+                .into(),
+        )),
+        false => Ok(()),
+    }
+}
+
 /// The stores of a run.
 pub(crate) struct Stores {
     pub(crate) state: Option<Arc<dyn Store>>,
@@ -145,10 +171,11 @@ impl Run<'_> {
     /// cease to hold, or a session can continue in a later run.
     pub(crate) fn retracts(&self) -> bool {
         let spec = &self.settings.spec;
+        let mut specs = once(spec).chain(spec.queries.iter().flatten());
         let resumed = self.settings.durable.state.is_some();
-        (spec.limit_groups.is_some() || self.pipeline.retracts())
+        (specs.any(|spec| spec.limit_groups.is_some()) || self.pipeline.retracts())
             && (resumed || self.pipeline.is_revised())
-            || self.pipeline.windows().is_per_group() && resumed
+            || self.pipeline.queries().any(|query| query.windows().is_per_group()) && resumed
     }
 
     /// Returns the shape of the answers. With a state, a later run may revise them.
@@ -235,7 +262,7 @@ fn destination<W: Write>(
     source: String,
 ) -> Result<Destination<W>, Failure> {
     match (output, partials) {
-        (Some(output), _) => Ok(Destination::Rows(output)),
+        (Some(output), _) => Ok(Destination::Rows(Box::new(output))),
         (None, Some(store)) => {
             Ok(Destination::Partials { store: PartialStore::new(store), source })
         }
@@ -293,7 +320,7 @@ fn end<W: Write>(sink: &mut Sink<W>, read: Result<(), Error>, quiet: bool) -> Re
             sink.letters.finish()?;
             sink.late.flush()?;
             // Late records are a loss, so they are reported with --quiet, too.
-            sink.late.note(sink.stats().late, sink.records).iter().for_each(|note| say(note));
+            sink.late_notes().iter().for_each(|note| say(note));
             if !quiet {
                 match (interrupted, &result) {
                     (Some(signal), _) => tell_interrupted(signal, sink, windows),
@@ -325,6 +352,15 @@ fn input(path: &Path, interrupt: &Interrupt) -> Input {
 /// Returns true if a path is standard input, a pipe or a device, which may never end.
 pub(crate) fn is_stream(path: &Path) -> bool {
     path == Path::new("-") || path.metadata().is_ok_and(|found| !found.is_file() && !found.is_dir())
+}
+
+/// Explains the pipeline, query by query if there are several.
+pub(crate) fn explained(pipeline: &RowPipeline) -> String {
+    let explain = |query: Query<'_>| match query.name() {
+        Some(name) => format!("query {name}\n{}\n", query.explain()),
+        None => format!("{}\n", query.explain()),
+    };
+    pipeline.queries().map(explain).collect::<Vec<_>>().join("\n")
 }
 
 /// Returns true if the records would have to be typed.

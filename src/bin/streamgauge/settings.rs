@@ -97,9 +97,9 @@ impl Settings {
         let mut limits = Limits::default();
         limits.zstd_window_log_max =
             input.zstd_window_log_max.unwrap_or(limits.zstd_window_log_max);
-        let (given, quiet) = (given_keys(&flags), output.quiet);
+        let (given, quiet) = (flags.given(), output.quiet);
         let durable = output.durable.clone();
-        let spec = file.overridden_by(flags);
+        let spec = overridden(file, flags)?;
         let usage = |error: Error| Failure::usage(&error);
         let lookups = read_lookups(&spec, &limits).map_err(usage)?;
         let sources = spec.lookup_sources().map_err(usage)?;
@@ -155,37 +155,20 @@ pub(crate) fn seed(file: Option<&Path>) -> Result<Seed, Failure> {
     Ok(given.map_err(|error| Failure::usage(&error))?.unwrap_or_default())
 }
 
-/// Returns the keys that flags gave and that errors can name.
-fn given_keys(flags: &PipelineSpec) -> Vec<&'static str> {
-    let keys = [
-        ("time", flags.time.is_some()),
-        ("time_format", flags.time_format.is_some()),
-        ("year", flags.year.is_some()),
-        ("since", flags.since.is_some()),
-        ("until", flags.until.is_some()),
-        ("window", flags.window.is_some()),
-        ("every", flags.every.is_some()),
-        ("offset", flags.offset.is_some()),
-        ("session", flags.session.is_some()),
-        ("stagger", flags.stagger.is_some()),
-        ("rows", flags.rows.is_some()),
-        ("timezone", flags.timezone.is_some()),
-        ("max_delay", flags.max_delay.is_some()),
-        ("max_ahead", flags.max_ahead.is_some()),
-        ("lateness", flags.lateness.is_some()),
-        ("let", flags.lets.is_some()),
-        ("lookup", flags.lookups.is_some()),
-        ("unnest", flags.unnest.is_some()),
-        ("where", flags.filter.is_some()),
-        ("group", flags.group.is_some()),
-        ("agg", flags.agg.is_some()),
-        ("having", flags.having.is_some()),
-        ("sort", flags.sort.is_some()),
-        ("limit", flags.limit.is_some()),
-        ("null", flags.null.is_some()),
-        ("limit_groups", flags.limit_groups.is_some()),
-    ];
-    keys.into_iter().filter_map(|(key, given)| given.then_some(key)).collect()
+/// Returns the pipeline file with the keys of flags. With several queries flags of a question are
+/// refused.
+fn overridden(file: PipelineSpec, flags: PipelineSpec) -> Result<PipelineSpec, Failure> {
+    match (&file.queries, flags.question()) {
+        (Some(_), Some(key)) => {
+            let flag = key.replace('_', "-");
+            Err(Failure::Usage(format!(
+                "--{flag}: the pipeline has several queries, and a flag does not say for which of \
+                 them it is: write the key {key} into their tables [[query]], or at the top of the \
+                 file for all that have none"
+            )))
+        }
+        _ => Ok(file.overridden_by(flags)),
+    }
 }
 
 /// Returns the values of a flag that can be repeated. Without a value, the file's key stays.

@@ -222,16 +222,24 @@ impl<W: Write> Sink<W> {
         self.failure.take().unwrap_or_else(|| Failure::run(error))
     }
 
-    /// Returns the counts of the pipelines in this run.
-    pub(crate) fn stats(&self) -> Stats {
-        self.inputs.stats()
+    /// Returns the notes on late records, one for each query that has some.
+    pub(crate) fn late_notes(&self) -> Vec<String> {
+        let stats = self.inputs.stats().into_iter();
+        let of =
+            |(name, stats): (Option<&str>, Stats)| self.late.note((name, stats.late), self.records);
+        self.answers.names().zip(stats).filter_map(of).collect()
     }
 
     /// What the run has counted so far.
     pub(crate) fn summary(&self) -> Summary {
-        let stats = self.stats();
+        let (mut stats, mut queries) = (Stats::default(), Vec::new());
+        for (name, of_query) in self.answers.names().zip(self.inputs.stats()) {
+            stats.add(&of_query);
+            queries.extend(name.map(|name| (name.to_owned(), of_query)));
+        }
         Summary {
             records: self.records,
+            queries,
             applied: stats.applied,
             filtered: stats.filtered,
             dead_letters: self.letters.count(),
@@ -279,7 +287,8 @@ impl<W: Write> Sink<W> {
         let mut unsure = UnsureRows::new();
         tails.finish();
         while let Some(row) = tails.next_emission().map_err(|error| Failure::run(&error))? {
-            unsure.entry(row.window).or_default().push(row.group);
+            let query = self.answers.query_of(&row.form);
+            unsure.entry((query, row.window)).or_default().push(row.group);
         }
         self.answers.set_unsure(unsure);
         Ok(())
@@ -467,7 +476,7 @@ impl<W: Write> PipelineObserver for Sink<W> {
             let begun = self.inputs.begin_again(input, &state.run, counted);
             if let Some(pipeline) = begun.map_err(|failure| self.end(failure))? {
                 let old = pipelines.replace(file, pipeline)?;
-                self.inputs.forget(old.stats());
+                self.inputs.forget(&old);
             }
             self.state.iter_mut().for_each(|state| state.run.rewind(input.file));
         }

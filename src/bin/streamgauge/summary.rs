@@ -3,14 +3,17 @@
 use crate::output::digits::count;
 use std::fmt;
 use std::time::Duration;
+use streamgauge::Stats;
 
 /// No line is wider than this.
 const WIDTH: usize = 80;
 
 /// The counts of a run.
-#[derive(Clone, Copy, Default, Debug)]
+#[derive(Clone, Default, Debug)]
 pub(crate) struct Summary {
     pub(crate) records: u64,
+    /// The counts of each query that has a name. The following four are their sums.
+    pub(crate) queries: Vec<(String, Stats)>,
     pub(crate) applied: u64,
     pub(crate) filtered: u64,
     pub(crate) dead_letters: u64,
@@ -29,22 +32,34 @@ pub(crate) struct Summary {
 }
 
 impl Summary {
-    /// Returns the counts of the records.
-    fn input(&self) -> Vec<String> {
-        let between =
-            (self.between_windows > 0).then_some(("between windows", self.between_windows));
-        let counts = [
-            ("records", self.records),
-            ("applied", self.applied),
-            ("filtered", self.filtered),
-            ("dead letters", self.dead_letters),
-            ("late", self.late),
-        ];
-        counts
-            .into_iter()
-            .chain(between)
-            .map(|(name, number)| format!("{name} {}", count(number)))
-            .collect()
+    /// Returns the counts of the records. With several queries those of each are in a line of its
+    /// own.
+    fn input(&self) -> Vec<Vec<String>> {
+        if self.queries.is_empty() {
+            let counts = [
+                ("records", self.records),
+                ("applied", self.applied),
+                ("filtered", self.filtered),
+                ("dead letters", self.dead_letters),
+                ("late", self.late),
+            ];
+            return vec![counted(&counts, self.between_windows)];
+        }
+        let all = [("records", self.records), ("dead letters", self.dead_letters)];
+        let of_query = |(name, stats): &(String, Stats)| {
+            let counts = [
+                ("applied", stats.applied),
+                ("filtered", stats.filtered),
+                ("dead letters", stats.dead_letters),
+                ("late", stats.late),
+            ];
+            let mut items = counted(&counts, stats.between_windows);
+            if let Some(first) = items.first_mut() {
+                *first = format!("query {name}: {first}");
+            }
+            items
+        };
+        std::iter::once(counted(&all, 0)).chain(self.queries.iter().map(of_query)).collect()
     }
 
     /// Returns the counts of the output, and the speed.
@@ -61,12 +76,20 @@ impl Summary {
     }
 }
 
-/// Two lines, each with a line end. A line that would be too wide continues, indented, in the next
-/// one.
+/// Two lines, each with a line end, and one more for each of several queries. A line that would be
+/// too wide continues, indented, in the next one.
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        [self.input(), self.output()].iter().try_for_each(|items| writeln!(f, "{}", joined(items)))
+        let lines = self.input().into_iter().chain([self.output()]);
+        lines.into_iter().try_for_each(|items| writeln!(f, "{}", joined(&items)))
     }
+}
+
+/// Returns the counts with their names.
+fn counted(counts: &[(&str, u64)], between_windows: u64) -> Vec<String> {
+    let between = (between_windows > 0).then_some(("between windows", between_windows));
+    let counts = counts.iter().copied().chain(between);
+    counts.map(|(name, number)| format!("{name} {}", count(number))).collect()
 }
 
 /// Returns the items with commas between them, in lines that are not too wide.
@@ -93,6 +116,7 @@ mod tests {
     fn full(count: u64) -> Summary {
         Summary {
             records: count,
+            queries: Vec::new(),
             applied: count,
             filtered: count,
             dead_letters: count,

@@ -19,7 +19,6 @@ use crate::query::aggregates::{Answer, Answers, Column, Scalar, SortKey};
 use crate::query::expression::Op;
 use crate::row::{Number, OutputValue};
 use crate::rows::RowForm;
-use crate::window::TimeZone;
 use evaluate::RowValues;
 use std::sync::Arc;
 
@@ -47,7 +46,8 @@ pub(super) struct AnswerRows {
 }
 
 impl AnswerPlan {
-    /// Creates the plan of a query, whose aggregates have values of these kinds.
+    /// Creates the plan of a query, whose aggregates have values of these kinds. The form has
+    /// everything but the columns.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument) if an expression needs a
@@ -55,7 +55,7 @@ impl AnswerPlan {
     pub(super) fn new(
         answers: Answers,
         call_kinds: &[ColumnKind],
-        (group, zone): (Vec<String>, Option<TimeZone>),
+        form: RowForm,
     ) -> Result<Self, Error> {
         let Answers { calls, columns, having, sort, limit } = answers;
         let kinds: Vec<ColumnKind> =
@@ -84,7 +84,7 @@ impl AnswerPlan {
                 .all(|(index, column)| column.answer == Answer::Call(index));
         let is_plain = is_same && having.is_empty() && sort.is_empty() && limit.is_none();
         let names = columns.iter().map(|column| column.name.clone()).collect();
-        let form = Arc::new(RowForm { group, columns: names, zone });
+        let form = Arc::new(RowForm { columns: names, ..form });
         Ok(AnswerPlan { form, columns, kinds, having, sort, limit, is_plain })
     }
 

@@ -10,6 +10,8 @@ mod preaggregated_rows;
 #[cfg_attr(not(feature = "files"), allow(dead_code, reason = "files alone come in blocks"))]
 mod prepared_rows;
 pub(super) mod preparer;
+#[cfg_attr(not(feature = "files"), allow(dead_code, reason = "files alone come in blocks"))]
+mod several;
 #[cfg(test)]
 mod tests;
 

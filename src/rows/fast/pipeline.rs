@@ -32,6 +32,19 @@ impl RowPipeline {
         rows: &mut PreparedRows,
         until: usize,
     ) -> Result<Option<(usize, Outcome<String>)>, Error> {
+        match self.others.is_empty() {
+            true => self.push_own_prepared(shard, rows, until),
+            false => self.push_prepared_to_all(shard, rows, until),
+        }
+    }
+
+    /// The same for the one query of this pipeline, or for its first.
+    pub(in crate::rows) fn push_own_prepared(
+        &mut self,
+        shard: Shard,
+        rows: &mut PreparedRows,
+        until: usize,
+    ) -> Result<Option<(usize, Outcome<String>)>, Error> {
         while let Some(next) = rows.next(until) {
             let told = match next {
                 NextRows::Records(records) => self.push_records(shard, rows, records)?,
@@ -48,7 +61,7 @@ impl RowPipeline {
                 }
             };
             if let Some(outcome) = told {
-                return Ok(Some((rows.taken() - 1, outcome)));
+                return Ok(Some((rows.taken_here() - 1, outcome)));
             }
             if self.engine.is_due() {
                 return Ok(None);
@@ -81,6 +94,7 @@ impl RowPipeline {
     /// does of a dead letter. Default: late rows are counted only.
     pub(crate) fn hand_out_late(&mut self, hand_out: bool) {
         self.hands_out_late = hand_out;
+        self.others.iter_mut().for_each(|other| other.hands_out_late = hand_out);
     }
 
     /// Takes the next `records` records, or fewer: up to the first one that must be reported.
@@ -106,6 +120,10 @@ impl RowPipeline {
     /// `parts` parts for as many threads, or none: see [`Engine::split_finished`]. What this
     /// pipeline still gives itself comes before theirs.
     pub(crate) fn split_finished(&mut self, parts: NonZeroUsize) -> Vec<FinishedRows> {
+        // The rows of the first query come before those of the others.
+        if !self.others.is_empty() {
+            return Vec::new();
+        }
         let parts = self.engine.split_finished(parts).into_iter();
         parts.map(|part| FinishedRows::new(part, self.answers.clone())).collect()
     }

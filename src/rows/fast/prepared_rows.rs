@@ -1,7 +1,7 @@
 //! Rows of a block, prepared by any thread, to be pushed in their order by one.
 
 use super::preparer::{Preparation, RowPreparer};
-use crate::engine::Batch;
+use crate::engine::{Batch, Outcome};
 use crate::row::Block;
 use crate::row::Number;
 use crate::row::Row;
@@ -37,6 +37,10 @@ pub(crate) struct PreparedRows {
     first_with: Vec<usize>,
     /// The slots that no row has had yet.
     unseen: Vec<usize>,
+    /// The same rows as the other queries take them.
+    pub(in crate::rows) others: Vec<PreparedRows>,
+    /// What became of the last row taken, if that is to be told once all queries have taken it.
+    pub(in crate::rows) told: Option<Outcome<String>>,
 }
 
 /// How much a record has in each column.
@@ -120,6 +124,8 @@ impl PreparedRows {
             taken: Taken::default(),
             first_with: vec![usize::MAX; slots],
             unseen: (0..slots).collect(),
+            others: preparer.others.iter().map(|other| PreparedRows::new(other)).collect(),
+            told: None,
         }
     }
 
@@ -138,6 +144,8 @@ impl PreparedRows {
         self.first_with.fill(usize::MAX);
         self.unseen.clear();
         self.unseen.extend(0..self.first_with.len());
+        self.told = None;
+        self.others.iter_mut().for_each(|other| other.begin(block));
     }
 
     /// Prepares a row of the block and adds it.
@@ -146,7 +154,25 @@ impl PreparedRows {
         if !self.unseen.is_empty() {
             self.look_for_unseen(row);
         }
-        match preparer.prepare(row, arrival) {
+        if !self.others.is_empty() {
+            return self.add_to_all(preparer, row, arrival);
+        }
+        let preparation = preparer.prepare(row, arrival);
+        self.add_as(preparation, row);
+    }
+
+    /// Prepares a row for all queries and adds it.
+    #[inline(never)]
+    fn add_to_all(&mut self, preparer: &RowPreparer, row: &mut Row, arrival: Timestamp) {
+        self.add_as(preparer.prepare_shared(row, arrival), row);
+        for (other, preparer) in self.others.iter_mut().zip(&preparer.others) {
+            other.add_as(preparer.prepare_shared(row, arrival), row);
+        }
+    }
+
+    #[inline(always)]
+    fn add_as(&mut self, preparation: Preparation, row: &Row) {
+        match preparation {
             Preparation::Record(time) => self.add_record(row, time),
             Preparation::Filtered(time) => self.add_filtered(time),
             Preparation::DeadLetter(reason, time) => {
@@ -233,14 +259,19 @@ impl PreparedRows {
         self.len
     }
 
-    /// How many rows a pipeline has taken.
+    /// How many rows a pipeline has taken, with all of its queries.
     pub(crate) fn taken(&self) -> usize {
+        self.others.iter().map(|other| other.taken.rows).fold(self.taken.rows, usize::min)
+    }
+
+    /// How many rows the query of these rows has taken.
+    pub(in crate::rows) fn taken_here(&self) -> usize {
         self.taken.rows
     }
 
     /// Whether a row that was taken, or any other up to the last that was, has the field.
     pub(crate) fn has_seen(&self, slot: usize) -> bool {
-        self.first_with.get(slot).is_some_and(|first| *first < self.taken.rows)
+        self.first_with.get(slot).is_some_and(|first| *first < self.taken())
     }
 
     /// What is to be taken next, up to the row `until`; `None` if nothing is. It counts as taken

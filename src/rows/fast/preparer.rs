@@ -44,6 +44,8 @@ pub(crate) struct RowPreparer {
     pub(in crate::rows) moving_times: RangeInclusive<i64>,
     /// `None` where rows cannot be aggregated apart: see [`RowAggregate::preaggregates`].
     pub(in crate::rows) preaggregation: Option<Preaggregation<Row, RowAggregate>>,
+    /// Those of the other queries, which read the same fields.
+    pub(in crate::rows) others: Vec<Arc<RowPreparer>>,
 }
 
 /// What a row is to the pipeline.
@@ -101,6 +103,19 @@ impl RowPreparer {
             Ok(()) => Preparation::Record(time),
             Err(refusal) => Preparation::DeadLetter(self.refused(&refusal, row), Some(time)),
         }
+    }
+
+    /// As [`prepare`](RowPreparer::prepare), of a row that other queries read, too: what counts as
+    /// missing here counts as what it is there.
+    #[inline]
+    pub(in crate::rows) fn prepare_shared(&self, row: &mut Row, arrival: Timestamp) -> Preparation {
+        if self.marked.is_empty() {
+            return self.prepare(row, arrival);
+        }
+        row.keep_fields(&self.marked);
+        let preparation = self.prepare(row, arrival);
+        row.give_back_fields(&self.marked);
+        preparation
     }
 
     /// The event time of a row that does not pass the filter, if it can be read and moves a

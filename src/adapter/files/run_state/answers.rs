@@ -18,8 +18,11 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 /// for ever.
 const WINDOWS_REMEMBERED_MAX: usize = 4096;
 
-/// End and start in milliseconds; `None` for the global window.
-type WindowKey = Option<(i64, i64)>;
+/// A window of a query: the number of the query, in the order of the pipeline, and the window.
+pub type QueryWindow = (usize, Option<Window>);
+
+/// End and start in milliseconds, `None` for the global window, and the number of the query.
+type WindowKey = (Option<(i64, i64)>, usize);
 
 /// The values of the fields that are grouped by.
 type GroupValues = Vec<OutputValue>;
@@ -70,37 +73,38 @@ impl RunAnswers {
         let bytes = bytes.into();
         let envelope = Envelope::parse(&bytes)?;
         envelope.check(&bytes, Kind::Answers, &pipeline.identity())?;
-        let mut reader = envelope.section(&bytes, Tag::Given)?;
         let mut before = BTreeMap::new();
-        for _ in 0..reader.count(13)? {
-            let place = if reader.bool()? { Some((reader.i64()?, reader.i64()?)) } else { None };
-            before.insert(place, Given::decode(&mut reader)?);
-        }
+        let mut reader = envelope.section(&bytes, Tag::Given)?;
+        read_given(&mut reader, 0, &mut before)?;
         reader.finish()?;
+        if envelope.has(Tag::Queries) {
+            let mut reader = envelope.section(&bytes, Tag::Queries)?;
+            for query in 1..=reader.count(1)? {
+                read_given(&mut reader, query, &mut before)?;
+            }
+            reader.finish()?;
+        }
         Ok(RunAnswers { before, ..RunAnswers::default() })
     }
 
     /// Returns the answers that the next run needs. Windows up to `complete_to` cannot be answered
     /// again.
     pub fn to_bytes(&mut self, pipeline: &RowPipeline, complete_to: Option<Timestamp>) -> Bytes {
-        let over = |place: &WindowKey| matches!((place, complete_to), (Some((end, _)), Some(watermark)) if *end <= watermark.as_millis());
+        let over = |place: &WindowKey| matches!((place.0, complete_to), (Some((end, _)), Some(watermark)) if end <= watermark.as_millis());
         self.before.retain(|place, _| !over(place));
         self.now.retain(|place, _| !over(place));
         self.changed = false;
         let older = self.before.iter().filter(|(place, _)| !self.now.contains_key(place));
         let all: BTreeMap<&WindowKey, &Given> = older.chain(&self.now).collect();
         let mut envelope = EnvelopeWriter::new(Kind::Answers, &pipeline.identity());
-        envelope.section(Tag::Given, |writer| {
-            writer.usize(all.len());
-            for (place, given) in all {
-                writer.bool(place.is_some());
-                if let Some((end, start)) = place {
-                    writer.i64(*end);
-                    writer.i64(*start);
-                }
-                given.encode(writer);
-            }
-        });
+        let others = pipeline.queries().count().saturating_sub(1);
+        envelope.section(Tag::Given, |writer| write_given(&all, 0, writer));
+        if others > 0 {
+            envelope.section(Tag::Queries, |writer| {
+                writer.usize(others);
+                (1..=others).for_each(|query| write_given(&all, query, writer));
+            });
+        }
         envelope.finish().into()
     }
 
@@ -110,7 +114,7 @@ impl RunAnswers {
     }
 
     /// Returns the groups of the window's last answer whose rows may be retracted.
-    pub fn unsure(&self, window: Option<Window>) -> Vec<Vec<OutputValue>> {
+    pub fn unsure(&self, window: QueryWindow) -> Vec<Vec<OutputValue>> {
         let place = place(window);
         let last = self.now.get(&place).or_else(|| self.before.get(&place));
         last.into_iter().flat_map(Given::unsure).cloned().collect()
@@ -121,7 +125,7 @@ impl RunAnswers {
     /// Returns `None` if the window has been given that answer.
     pub fn judge(
         &mut self,
-        window: Option<Window>,
+        window: QueryWindow,
         revision: u32,
         content: u64,
         groups: Vec<Vec<OutputValue>>,
@@ -154,9 +158,9 @@ impl RunAnswers {
     /// Retracts the rows of windows that have no rows any more: windows that were answered before
     /// with rows that may be retracted, and not again. All windows up to `end`, or all windows
     /// without it, must have been judged.
-    pub fn take_back(&mut self, end: Option<Timestamp>) -> Vec<(Option<Window>, Judgement)> {
-        let is_over = |place: &WindowKey| match (place, end) {
-            (Some((window, _)), Some(end)) => *window <= end.as_millis(),
+    pub fn take_back(&mut self, end: Option<Timestamp>) -> Vec<(QueryWindow, Judgement)> {
+        let is_over = |place: &WindowKey| match (place.0, end) {
+            (Some((window, _)), Some(end)) => window <= end.as_millis(),
             (None, Some(_)) => false,
             (_, None) => true,
         };
@@ -179,10 +183,10 @@ impl RunAnswers {
             let given = Given { revision, gone: gone.clone(), ..Given::default() };
             self.now.insert(place, given);
             self.changed = true;
-            let window = place.map(|(end, start)| {
+            let window = place.0.map(|(end, start)| {
                 Window::new(Timestamp::from_millis(start), Timestamp::from_millis(end))
             });
-            (window, Judgement { revision, retracted: gone })
+            ((place.1, window), Judgement { revision, retracted: gone })
         };
         taken.into_iter().map(judge).collect()
     }
@@ -190,7 +194,7 @@ impl RunAnswers {
     /// Windows up to this end were complete before, and are not answered again.
     pub fn complete(&mut self, end: Timestamp) {
         self.before.retain(|place, given| {
-            let over = place.is_some_and(|(window, _)| window <= end.as_millis());
+            let over = place.0.is_some_and(|(window, _)| window <= end.as_millis());
             !over || given.groups.is_empty() && !given.done && !given.gone.is_empty()
         });
     }
@@ -211,8 +215,35 @@ impl RunAnswers {
     }
 }
 
-fn place(window: Option<Window>) -> WindowKey {
-    window.map(|window| (window.end().as_millis(), window.start().as_millis()))
+fn place((query, window): QueryWindow) -> WindowKey {
+    (window.map(|window| (window.end().as_millis(), window.start().as_millis())), query)
+}
+
+/// Writes the answers of a query.
+fn write_given(all: &BTreeMap<&WindowKey, &Given>, query: usize, writer: &mut Writer) {
+    let own = || all.iter().filter(|((_, of), _)| *of == query);
+    writer.usize(own().count());
+    for ((window, _), given) in own() {
+        writer.bool(window.is_some());
+        if let Some((end, start)) = window {
+            writer.i64(*end);
+            writer.i64(*start);
+        }
+        given.encode(writer);
+    }
+}
+
+/// Reads the answers of a query.
+fn read_given(
+    reader: &mut Reader<'_>,
+    query: usize,
+    all: &mut BTreeMap<WindowKey, Given>,
+) -> Result<(), Error> {
+    for _ in 0..reader.count(13)? {
+        let window = if reader.bool()? { Some((reader.i64()?, reader.i64()?)) } else { None };
+        all.insert((window, query), Given::decode(reader)?);
+    }
+    Ok(())
 }
 
 impl Given {
@@ -309,8 +340,11 @@ mod tests {
         PipelineSpec::default().compile(&CompileOptions::default()).unwrap()
     }
 
-    fn window(start: i64) -> Option<Window> {
-        Some(Window::new(Timestamp::from_millis(start), Timestamp::from_millis(start + 10)))
+    const GLOBAL: QueryWindow = (0, None);
+
+    fn window(start: i64) -> QueryWindow {
+        let end = Timestamp::from_millis(start + 10);
+        (0, Some(Window::new(Timestamp::from_millis(start), end)))
     }
 
     fn next(answers: &mut RunAnswers) -> RunAnswers {
@@ -319,7 +353,7 @@ mod tests {
 
     fn revision(
         answers: &mut RunAnswers,
-        window: Option<Window>,
+        window: QueryWindow,
         revision: u32,
         content: u64,
     ) -> Option<u32> {
@@ -333,11 +367,11 @@ mod tests {
         first.hand_out();
         let mut second = next(&mut first);
         assert_eq!(revision(&mut second, window(0), 0, 7), None);
-        assert_eq!(revision(&mut second, None, 0, 1), Some(0));
+        assert_eq!(revision(&mut second, GLOBAL, 0, 1), Some(0));
         second.hand_out();
         let mut third = next(&mut second);
         assert_eq!(revision(&mut third, window(0), 0, 8), Some(1));
-        assert_eq!(revision(&mut third, None, 0, 1), None);
+        assert_eq!(revision(&mut third, GLOBAL, 0, 1), None);
         assert_eq!(revision(&mut third, window(0), 1, 10), Some(2), "a late record");
     }
 

@@ -22,5 +22,5 @@ mod answers;
 mod identity;
 mod state;
 
-pub use answers::{Judgement, RunAnswers};
+pub use answers::{Judgement, QueryWindow, RunAnswers};
 pub use state::{HeldWindows, RunState};

@@ -134,6 +134,7 @@ mod tests {
             resumed: false,
             group: vec!["path".to_owned()],
             columns,
+            queries: Vec::new(),
         }
     }
 

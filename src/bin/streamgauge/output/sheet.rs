@@ -10,7 +10,7 @@
 use super::cell::{Cell, unmistakable};
 use super::digits::{DIGITS, count, rounded, with_separators};
 use streamgauge::row::{Number, OutputValue, TopValue};
-use streamgauge::rows::{ColumnKind, RowEmission, RowPipeline};
+use streamgauge::rows::{ColumnKind, OutputColumn, Query, RowEmission, RowPipeline};
 use streamgauge::window::TimeZone;
 use streamgauge::{Timestamp, Window};
 
@@ -42,23 +42,71 @@ pub(crate) struct Shape {
     pub(crate) group: Vec<String>,
     /// The columns, by name and kind.
     pub(crate) columns: Vec<(String, ColumnKind)>,
+    /// The places of the rows of each query that has a name.
+    pub(crate) queries: Vec<QueryShape>,
+}
+
+/// Where a query's values are in the shape of all queries.
+#[derive(Clone, Debug)]
+pub(crate) struct QueryShape {
+    name: String,
+    /// The index of each field of the grouping.
+    group: Vec<usize>,
+    /// The index of each column.
+    columns: Vec<usize>,
 }
 
 impl Shape {
+    /// Returns the shape of a pipeline's answers. That of several queries has the fields and
+    /// columns of all; those of one name share a place.
     pub(crate) fn of(pipeline: &RowPipeline) -> Self {
-        Shape {
-            windowed: pipeline.windows().are_timed(),
-            numbered: pipeline.windows().is_of_rows(),
+        let mut shape = Shape {
+            windowed: pipeline.queries().any(|query| query.windows().are_timed()),
+            numbered: pipeline.queries().any(|query| query.windows().is_of_rows()),
             zone: pipeline.time_zone().cloned(),
             revised: pipeline.is_revised(),
             retracts: false,
             resumed: false,
-            group: pipeline.group_names().to_vec(),
-            columns: pipeline
-                .columns()
-                .iter()
-                .map(|column| (column.name.clone(), column.kind))
-                .collect(),
+            group: Vec::new(),
+            columns: Vec::new(),
+            queries: Vec::new(),
+        };
+        pipeline.queries().for_each(|query| shape.add(query));
+        shape
+    }
+
+    fn add(&mut self, query: Query<'_>) {
+        let group = query.form().group.iter().map(|field| self.place_of_field(field)).collect();
+        let columns = query.columns().iter().map(|column| self.place_of_column(column)).collect();
+        let name = query.name().map(str::to_owned);
+        self.queries.extend(name.map(|name| QueryShape { name, group, columns }));
+    }
+
+    fn place_of_field(&mut self, field: &String) -> usize {
+        self.group.iter().position(|known| known == field).unwrap_or_else(|| {
+            self.group.push(field.clone());
+            self.group.len() - 1
+        })
+    }
+
+    fn place_of_column(&mut self, OutputColumn { name, kind, .. }: &OutputColumn) -> usize {
+        let fits = |(known, other): &(String, ColumnKind)| {
+            known == name && (*kind == ColumnKind::Top) == (*other == ColumnKind::Top)
+        };
+        match self.columns.iter().position(fits) {
+            Some(index) => {
+                // A number without bounds has a place among those that have some.
+                if let Some((_, known)) = self.columns.get_mut(index)
+                    && *kind == ColumnKind::Estimate
+                {
+                    *known = ColumnKind::Estimate;
+                }
+                index
+            }
+            None => {
+                self.columns.push((name.clone(), *kind));
+                self.columns.len() - 1
+            }
         }
     }
 }
@@ -78,6 +126,9 @@ impl Sheet {
     /// Returns the names of the columns.
     pub(crate) fn header(&self) -> Vec<String> {
         let mut names = Vec::new();
+        if self.is_of_queries() {
+            names.push("query".to_owned());
+        }
         if self.shape.windowed {
             names.push("window_start".to_owned());
             names.extend((self.reader == Reader::Program).then(|| "window_end".to_owned()));
@@ -118,16 +169,24 @@ impl Sheet {
 
     fn line(&self, emission: &RowEmission, index: usize) -> Vec<Cell> {
         let repeated = index > 0 && self.reader == Reader::Person;
+        let query = self.query_of(emission);
         let mut cells = Vec::new();
+        if self.is_of_queries() {
+            cells.push(Cell::Text(query.map_or_else(String::new, |query| query.name.clone())));
+        }
         if self.shape.windowed {
-            cells.extend(self.window_cells(emission.window));
+            cells.extend(self.window_cells(emission));
         }
         if self.shape.numbered {
             let number = emission.window.and_then(Window::number);
             let cell = |number: u64| Cell::Number(number.to_string());
             cells.push(number.map_or(Cell::Empty, cell));
         }
-        cells.extend(emission.group.iter().map(|value| self.key(value)));
+        for place in 0..self.shape.group.len() {
+            let group = query.map(|query| query.group.as_slice());
+            let value = at_place(&emission.group, group, place);
+            cells.push(value.map_or(Cell::Empty, |value| self.key(value)));
+        }
         if self.has_revision() {
             cells.push(Cell::Number(emission.revision.to_string()));
         }
@@ -151,33 +210,45 @@ impl Sheet {
         if self.has_ranks() {
             cells.push(self.rank(emission, index));
         }
-        for (value, (_, kind)) in emission.values.iter().zip(&self.shape.columns) {
-            match kind {
-                ColumnKind::Top => cells.extend(self.top_cells(value, index)),
+        for (place, (_, kind)) in self.shape.columns.iter().enumerate() {
+            let columns = query.map(|query| query.columns.as_slice());
+            match (at_place(&emission.values, columns, place), kind) {
+                (None, _) => cells.extend(vec![Cell::Empty; self.suffixes(*kind).len()]),
+                (Some(value), ColumnKind::Top) => cells.extend(self.top_cells(value, index)),
                 _ if repeated => cells.push(Cell::Empty),
-                ColumnKind::Estimate => cells.extend(self.estimate_cells(value)),
-                _ => cells.push(self.plain(value)),
+                (Some(value), ColumnKind::Estimate) => cells.extend(self.estimate_cells(value)),
+                (Some(value), _) => cells.push(self.plain(value)),
             }
         }
         cells
     }
 
-    fn window_cells(&self, window: Option<Window>) -> Vec<Cell> {
-        let (start, end) = window.map_or_else(Default::default, |window| {
-            (self.time(window.start()), self.time(window.end()))
-        });
+    /// Returns true if rows say which query they answer.
+    fn is_of_queries(&self) -> bool {
+        !self.shape.queries.is_empty()
+    }
+
+    fn query_of(&self, emission: &RowEmission) -> Option<&QueryShape> {
+        let name = emission.form.query.as_ref()?;
+        self.shape.queries.iter().find(|query| query.name == *name)
+    }
+
+    fn window_cells(&self, emission: &RowEmission) -> Vec<Cell> {
+        let zone = match self.is_of_queries() {
+            true => emission.form.zone.as_ref(),
+            false => self.shape.zone.as_ref(),
+        };
+        let time = |time: Timestamp| {
+            zone.map_or_else(|| time.to_string(), |zone| zone.display(time).to_string())
+        };
+        let (start, end) = emission
+            .window
+            .map_or_else(Default::default, |window| (time(window.start()), time(window.end())));
         match self.reader {
             // Behind the milliseconds there is Z or an offset.
             Reader::Person => vec![Cell::Time(start.replacen(".000", "", 1))],
             Reader::Program => vec![Cell::Time(start), Cell::Time(end)],
         }
-    }
-
-    fn time(&self, time: Timestamp) -> String {
-        self.shape
-            .zone
-            .as_ref()
-            .map_or_else(|| time.to_string(), |zone| zone.display(time).to_string())
     }
 
     /// Returns the rank of a line; empty if no top column has a row there.
@@ -289,6 +360,20 @@ impl Sheet {
     }
 }
 
+/// Returns the value at a place of the shape. `places` are those of the values; `None` if each is
+/// at its own.
+fn at_place<'a>(
+    values: &'a [OutputValue],
+    places: Option<&[usize]>,
+    place: usize,
+) -> Option<&'a OutputValue> {
+    let index = match places {
+        Some(places) => places.iter().position(|known| *known == place)?,
+        None => place,
+    };
+    values.get(index)
+}
+
 /// Returns the count of a top row for a person, with its bounds unless it is exact.
 fn top_count(row: &TopValue) -> Cell {
     match row.lower == row.upper {
@@ -328,6 +413,7 @@ mod tests {
                 column("a", ColumnKind::Top),
                 column("b", ColumnKind::Top),
             ],
+            queries: Vec::new(),
         }
     }
 

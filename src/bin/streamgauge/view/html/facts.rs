@@ -167,6 +167,16 @@ impl Facts {
     /// The counts of a run over records.
     pub(crate) fn of_run(summary: &Summary) -> Facts {
         let fact = |name, number, is_share, is_loss| Fact { name, number, is_share, is_loss };
+        if !summary.queries.is_empty() {
+            // A record counts in each query, so no count is a share of the records.
+            let facts = vec![
+                fact("records read", summary.records, false, false),
+                fact("late", summary.late, false, true),
+                fact("dead letters", summary.dead_letters, false, true),
+                fact("windows", summary.windows, false, false),
+            ];
+            return Facts { facts, run: None };
+        }
         let mut facts = vec![
             fact("records read", summary.records, false, false),
             fact("applied", summary.applied, true, false),
@@ -178,7 +188,7 @@ impl Facts {
         if summary.between_windows > 0 {
             facts.push(fact("between windows", summary.between_windows, true, false));
         }
-        Facts { facts, run: Some(*summary) }
+        Facts { facts, run: Some(summary.clone()) }
     }
 
     /// Counts of what was read instead of records.
@@ -194,7 +204,7 @@ impl Facts {
 
     /// Returns the counts, above a strip of what became of the records.
     pub(super) fn html(&self) -> String {
-        let records = self.run.map_or(0, |run| run.records);
+        let records = self.run.as_ref().map_or(0, |run| run.records);
         let fact = |fact: &Fact| {
             let class = match (fact.number, fact.is_loss) {
                 (0, _) => " class=\"z\"",
@@ -217,7 +227,9 @@ impl Facts {
 
     /// A strip of the records that were applied and those that were filtered out.
     fn strip(&self) -> String {
-        let Some(run) = self.run.filter(|run| run.records > 0) else { return String::new() };
+        let Some(run) = self.run.as_ref().filter(|run| run.records > 0) else {
+            return String::new();
+        };
         let percent = |number: u64| place(100.0 * number as f64 / run.records as f64);
         let part = |from: u64, number: u64, class: &str| match number {
             0 => String::new(),
@@ -236,7 +248,7 @@ impl Facts {
 
     /// Returns why there is no answer.
     pub(super) fn reason(&self) -> &'static str {
-        match self.run {
+        match &self.run {
             Some(run) if run.records == 0 => "Not one record was read.",
             Some(run) if run.filtered == run.records => "No record passed the filter.",
             Some(run) if run.late == run.records => "Every record was late.",
