@@ -56,6 +56,7 @@
 //! - `kinesis` (with `kcl`): all shards of a Kinesis stream in one process; records and partials
 //!   into a stream.
 //! - `aws_lambda_events`: conversions from and to that crate's events.
+//! - `live` (with `cli`): a screen of the command in the terminal, `--live`.
 //! - `object-store`: snapshots in S3 and whatever else speaks its protocol.
 //! - `serde`: `Serialize` and `Deserialize` for timestamps, windows and results.
 //!

@@ -13,6 +13,8 @@ mod kcl;
 #[cfg(feature = "kinesis")]
 mod kinesis;
 mod late;
+#[cfg(all(feature = "live", target_os = "linux"))]
+mod live;
 mod logs;
 mod lookups;
 mod oracle;

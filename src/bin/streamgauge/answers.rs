@@ -6,7 +6,9 @@ use crate::merged::MergedFiles;
 use crate::output::OutputWriter;
 use crate::state::KeptAnswers;
 use crate::summary::Summary;
+use crate::view::Counts;
 use crate::view::html::Facts;
+use crate::view::live::LiveWriter;
 use std::collections::{HashMap, HashSet};
 use std::io::Write;
 use std::num::NonZeroUsize;
@@ -206,6 +208,29 @@ impl<W: Write> Answers<W> {
     pub(crate) fn set_facts(&mut self, summary: &Summary) {
         if let Destination::Rows(output) = &mut self.destination {
             output.set_facts(Facts::of_run(summary));
+            if let Some(live) = output.live() {
+                let Summary { records, filtered, late, dead_letters, .. } = *summary;
+                live.tell(Counts { records, filtered, late, dead_letters, ..live.counts() });
+            }
+        }
+    }
+
+    /// Returns the screen that shows the answers, if there is one.
+    pub(crate) fn live(&mut self) -> Option<&mut LiveWriter> {
+        match &mut self.destination {
+            Destination::Rows(output) => output.live(),
+            Destination::Partials { .. } => None,
+        }
+    }
+
+    /// Closes the screen of a run that has failed.
+    ///
+    /// # Errors
+    /// The output cannot be written.
+    pub(crate) fn close(&mut self) -> Result<(), Failure> {
+        match &mut self.destination {
+            Destination::Rows(output) => output.close().map_err(|error| Failure::output(&error)),
+            Destination::Partials { .. } => Ok(()),
         }
     }
 

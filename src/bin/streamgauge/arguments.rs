@@ -658,6 +658,11 @@ pub(crate) struct OutputArguments {
     /// Lines otherwise
     #[arg(long, value_enum, value_name = "OUTPUT")]
     pub(crate) output: Option<OutputArgument>,
+    /// Show the run on a screen of the terminal while it goes on: columns by window, top-k lists and
+    /// open windows; ? shows the keys
+    #[cfg(feature = "live")]
+    #[arg(long, conflicts_with_all = ["output", "partials", "state"])]
+    pub(crate) live: bool,
     /// Before running, write to standard error what the windows are made of, how much memory can be
     /// needed, and how exact each answer is
     #[arg(long)]
@@ -667,6 +672,16 @@ pub(crate) struct OutputArguments {
     pub(crate) quiet: bool,
     #[command(flatten)]
     pub(crate) durable: DurableArguments,
+}
+
+impl OutputArguments {
+    /// Returns true if a screen shows the run.
+    pub(crate) fn is_live(&self) -> bool {
+        #[cfg(feature = "live")]
+        return self.live;
+        #[cfg(not(feature = "live"))]
+        false
+    }
 }
 
 /// The state and partials that a run saves.

@@ -3,7 +3,8 @@
 use crate::arguments::CheckArguments;
 use crate::failure::Failure;
 use crate::progress::Bar;
-use crate::session::{explained, say};
+use crate::session::explained;
+use crate::standard_error::say;
 use crate::standard_output::StandardOutput;
 use std::io::Write;
 use std::path::Path;

@@ -4,7 +4,7 @@
 use crate::failure::Failure;
 use crate::lines_file::LinesFile;
 use crate::output::printable;
-use std::io::{self, Write};
+use crate::standard_error::say;
 use std::path::Path;
 use streamgauge::adapter::files::{DeadLetter, RunState};
 
@@ -63,13 +63,8 @@ impl DeadLetters {
         self.count += 1;
         if self.count <= SHOWN_MAX && !cfg!(test) {
             let reason: String = printable(letter.reason).chars().take(REASON_SHOWN_MAX).collect();
-            // If standard error is closed, there is no other place to report to.
-            let _ = writeln!(
-                io::stderr(),
-                "dead letter: {}:{}: {reason}",
-                printable(letter.file),
-                letter.line
-            );
+            let (file, line) = (printable(letter.file), letter.line);
+            say(&format!("dead letter: {file}:{line}: {reason}\n"));
         }
         let Some(file) = &mut self.file else { return Ok(()) };
         file.write(&DeadLetterLine {
@@ -98,7 +93,7 @@ impl DeadLetters {
             let more = self.count - SHOWN_MAX;
             let hint =
                 if self.file.is_some() { "" } else { "; --dead-letters FILE writes all of them" };
-            let _ = writeln!(io::stderr(), "note: {more} more dead letters{hint}");
+            say(&format!("note: {more} more dead letters{hint}\n"));
         }
         Ok(())
     }

@@ -3,8 +3,8 @@
 use crate::arguments::FinishArguments;
 use crate::failure::Failure;
 use crate::kcl::{Out, merger, target};
-use crate::session::say;
 use crate::settings::seed;
+use crate::standard_error::say;
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::io::{self, Write};

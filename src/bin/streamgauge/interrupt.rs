@@ -3,11 +3,16 @@
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 use std::fs::File;
+#[cfg(all(unix, feature = "live"))]
+use std::io::Write;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use streamgauge::adapter::files::Input;
+
+/// The number of no signal: a key of the screen asks the run to end.
+const QUIT: usize = 1 << 16;
 
 /// A signal that asks a run to end.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -16,10 +21,16 @@ pub(crate) struct Signal(usize);
 impl Signal {
     /// Returns the exit code that shells use for a process ended by the signal.
     pub(crate) fn exit_code(self) -> u8 {
-        u8::try_from(self.0).unwrap_or(0) | 128
+        match self.0 {
+            QUIT => 0,
+            number => u8::try_from(number).unwrap_or(0) | 128,
+        }
     }
 
     pub(crate) fn name(self) -> &'static str {
+        if self.0 == QUIT {
+            return "q";
+        }
         if usize::try_from(SIGINT) == Ok(self.0) { "Ctrl-C (SIGINT)" } else { "SIGTERM" }
     }
 }
@@ -32,6 +43,10 @@ pub(crate) struct Interrupt {
     /// Readable from the first signal on.
     #[cfg(unix)]
     bell: Arc<io::PipeReader>,
+    #[cfg(all(unix, feature = "live"))]
+    ringer: Arc<io::PipeWriter>,
+    /// True if the next signal ends the process at once.
+    second: Arc<AtomicBool>,
 }
 
 impl Interrupt {
@@ -40,14 +55,23 @@ impl Interrupt {
     /// # Errors
     /// Errors of the operating system.
     pub(crate) fn watch() -> io::Result<Self> {
+        let interrupt = Interrupt::watch_behind_screen()?;
+        interrupt.arm_all()?;
+        Ok(interrupt)
+    }
+
+    /// Watches for signals from now on. None ends the process at once before
+    /// [`arm`](Interrupt::arm): a screen has the terminal, which must be given back.
+    ///
+    /// # Errors
+    /// Errors of the operating system.
+    pub(crate) fn watch_behind_screen() -> io::Result<Self> {
         let signal = Arc::new(AtomicUsize::new(0));
         let second = Arc::new(AtomicBool::new(false));
         #[cfg(unix)]
         let (bell, ringer) = io::pipe()?;
         for number in [SIGINT, SIGTERM] {
-            // The order matters: only a previous signal lets this one end the process.
             flag::register_conditional_shutdown(number, 128 + number, second.clone())?;
-            flag::register(number, second.clone())?;
             flag::register_usize(
                 number,
                 signal.clone(),
@@ -60,7 +84,22 @@ impl Interrupt {
             signal,
             #[cfg(unix)]
             bell: Arc::new(bell),
+            #[cfg(all(unix, feature = "live"))]
+            ringer: Arc::new(ringer),
+            second,
         })
+    }
+
+    /// From now on a second signal ends the process at once.
+    fn arm_all(&self) -> io::Result<()> {
+        for number in [SIGINT, SIGTERM] {
+            // The order matters: only a previous signal lets this one end the process.
+            flag::register(number, self.second.clone())?;
+        }
+        if self.signal().is_some() {
+            self.second.store(true, Ordering::Relaxed);
+        }
+        Ok(())
     }
 
     /// Returns an interrupt that watches for nothing.
@@ -69,11 +108,45 @@ impl Interrupt {
     /// If the system creates no pipe.
     #[cfg(test)]
     pub(crate) fn silent() -> Self {
+        let (bell, _ringer) = io::pipe().unwrap();
         Interrupt {
             signal: Arc::new(AtomicUsize::new(0)),
             #[cfg(unix)]
-            bell: Arc::new(io::pipe().unwrap().0),
+            bell: Arc::new(bell),
+            #[cfg(all(unix, feature = "live"))]
+            ringer: Arc::new(_ringer),
+            second: Arc::default(),
         }
+    }
+
+    /// Ends the run as Ctrl-C does.
+    #[cfg(feature = "live")]
+    pub(crate) fn interrupt(&self) {
+        self.end(usize::try_from(SIGINT).unwrap_or_default());
+    }
+
+    /// Ends the run, which has succeeded: a key of the screen asks for it.
+    #[cfg(feature = "live")]
+    pub(crate) fn quit(&self) {
+        self.end(QUIT);
+    }
+
+    #[cfg(feature = "live")]
+    fn end(&self, number: usize) {
+        // A signal that came before decides.
+        let before = self.signal.compare_exchange(0, number, Ordering::Relaxed, Ordering::Relaxed);
+        #[cfg(unix)]
+        if before.is_ok() {
+            // The reader lives as long as this, and the pipe has room for a byte.
+            let _ = (&*self.ringer).write(&[0]);
+        }
+    }
+
+    /// From now on a second signal ends the process at once: no screen has the terminal any more.
+    #[cfg(feature = "live")]
+    pub(crate) fn arm(&self) {
+        // Without it the run ends by the first signal.
+        let _ = self.arm_all();
     }
 
     /// Returns the signal, if there was one.

@@ -3,8 +3,8 @@
 use crate::arguments::{KclArguments, MergingArguments};
 use crate::failure::Failure;
 use crate::protocol_output;
-use crate::session::say;
 use crate::settings::seed;
+use crate::standard_error::say;
 use std::fs::File;
 use std::io::{self, BufReader, Write};
 use std::path::{Path, PathBuf};

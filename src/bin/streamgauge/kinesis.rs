@@ -7,9 +7,11 @@ use crate::kcl::{NamedTarget, dead_letters, duration, late_records, target};
 use crate::kinesis_arguments::{KinesisArguments, StreamArguments};
 use crate::output::{OutputWriter, Shape, digits};
 use crate::progress::Bar;
-use crate::session::{explained, output, say};
+use crate::session::{explained, shown, watch};
 use crate::settings::Settings;
+use crate::standard_error::say;
 use crate::standard_output::StandardOutput;
+use crate::view::Counts;
 use std::cell::RefCell;
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::Path;
@@ -22,7 +24,7 @@ use streamgauge::adapter::worker::{
 use streamgauge::adapter::{Declared, ExactFile, JsonLinesSink, PartialSink, RecordPipeline, Sink};
 use streamgauge::rows::CompileOptions;
 use streamgauge::store::{self, MemoryStore, Store};
-use streamgauge::{Error, ErrorKind};
+use streamgauge::{Control, Error, ErrorKind};
 
 /// Time between two notes on the progress.
 const NOTE_EVERY: Duration = Duration::from_secs(60);
@@ -34,12 +36,11 @@ type Processor = StreamProcessor<StreamClient, Declared, Box<dyn Store>>;
 /// # Errors
 /// Wrong usage, a failed run, a reader that has gone, or the signal.
 pub(crate) fn run(arguments: KinesisArguments) -> Result<(), Failure> {
-    let failed = |error: io::Error| Failure::Run(format!("cannot watch for signals: {error}"));
-    let interrupt = Interrupt::watch().map_err(failed)?;
     let (input, shared) = arguments.shared();
     let KinesisArguments { stream, from, packing, idle_after, pipeline, output: place, .. } =
         arguments;
     let settings = Settings::new(input, pipeline, &shared)?;
+    let interrupt = watch(settings.live)?;
     if settings.spec.window.is_none() {
         return Err(Failure::Usage(String::from(
             "a stream has no end, so the pipeline needs a window: --window 1m",
@@ -58,7 +59,8 @@ pub(crate) fn run(arguments: KinesisArguments) -> Result<(), Failure> {
         partials: place.partials.clone(),
         source: None,
     };
-    let destination = Destination::open(place.out.as_deref(), &durable, (&settings, &pipeline))?;
+    let places = (place.out.as_deref(), &durable);
+    let destination = Destination::open(places, (&settings, &pipeline), &interrupt)?;
     let sink = destination.clone();
     let work = PipelineWork::new(pipeline, move |_, _| sink.sink()).map_err(usage)?;
     let mut work = work.packing(packing);
@@ -135,6 +137,7 @@ impl Reading {
                 return Ok(signal);
             }
             self.processor.step(&mut SystemClock).map_err(|error| Failure::run(&error))?;
+            self.destination.tell(self.processor.records(), self.processor.dead_letters());
             if noted_at.elapsed() >= NOTE_EVERY && !self.destination.is_terminal() {
                 noted_at = Instant::now();
                 self.note();
@@ -186,14 +189,14 @@ impl Reading {
 enum Destination {
     File(ExactFile),
     Partials(String),
-    Output(Rc<RefCell<OutputWriter<BufWriter<StandardOutput>>>>),
+    Output(Rc<RefCell<OutputWriter<BufWriter<StandardOutput>>>>, RowsOptions),
 }
 
 impl Destination {
     fn open(
-        out: Option<&Path>,
-        durable: &DurableArguments,
+        (out, durable): (Option<&Path>, &DurableArguments),
         (settings, pipeline): (&Settings, &Declared),
+        interrupt: &Interrupt,
     ) -> Result<Self, Failure> {
         if let Some(path) = out {
             return ExactFile::open(path).map(Destination::File).map_err(|error| {
@@ -210,38 +213,60 @@ impl Destination {
         let resumed = durable.state.is_some();
         let shape =
             Shape { revised: pipeline.is_revised() || resumed, resumed, ..Shape::of(pipeline) };
-        let output = output(settings, &Bar::default(), shape)?;
-        Ok(Destination::Output(Rc::new(RefCell::new(output))))
+        let output = shown(settings, &Bar::default(), shape, interrupt)?;
+        let options = RowsOptions {
+            state_bytes_max: settings.limits.state_bytes_max as u64,
+            // An early answer raises the revision of the answer that follows, and a state keeps it.
+            looks_early: !resumed,
+        };
+        Ok(Destination::Output(Rc::new(RefCell::new(output)), options))
     }
 
     fn sink(&self) -> Result<Box<dyn Sink<Declared>>, Error> {
         Ok(match self {
             Destination::File(file) => Box::new(JsonLinesSink::new(file.clone())),
             Destination::Partials(place) => Box::new(PartialSink::new(NamedTarget(target(place)?))),
-            Destination::Output(output) => Box::new(Rows(output.clone())),
+            Destination::Output(output, limits) => Box::new(Rows(output.clone(), *limits)),
         })
     }
 
     fn is_terminal(&self) -> bool {
-        matches!(self, Destination::Output(_)) && io::stdout().is_terminal()
+        matches!(self, Destination::Output(..)) && io::stdout().is_terminal()
     }
 
     fn set_incomplete(&self) {
-        if let Destination::Output(output) = self {
+        if let Destination::Output(output, _) = self {
             output.borrow_mut().set_incomplete();
+        }
+    }
+
+    /// Tells a screen how many records there were.
+    fn tell(&self, records: u64, dead_letters: u64) {
+        let Destination::Output(output, _) = self else { return };
+        if let Some(live) = output.borrow_mut().live().filter(|live| live.is_due()) {
+            live.tell(Counts { records, dead_letters, ..live.counts() });
         }
     }
 
     fn finish(&self) -> io::Result<()> {
         match self {
-            Destination::Output(output) => output.borrow_mut().finish(),
+            Destination::Output(output, _) => output.borrow_mut().finish(),
             _ => Ok(()),
         }
     }
 }
 
+/// What a screen needs to know of the pipeline.
+#[derive(Clone, Copy)]
+struct RowsOptions {
+    /// The limit of the engine's state.
+    state_bytes_max: u64,
+    /// True if the screen shows open windows.
+    looks_early: bool,
+}
+
 /// Writes rows to standard output as they come.
-struct Rows<W>(Rc<RefCell<OutputWriter<W>>>);
+struct Rows<W>(Rc<RefCell<OutputWriter<W>>>, RowsOptions);
 
 impl<W: Write> Sink<Declared> for Rows<W> {
     fn drain(&mut self, pipeline: &mut Declared, _: &str) -> Result<u64, Error> {
@@ -253,7 +278,22 @@ impl<W: Write> Sink<Declared> for Rows<W> {
             self.0.borrow_mut().emission(&emission).map_err(failed)?;
             rows += 1;
         }
-        self.0.borrow_mut().flush().map_err(failed)?;
+        let mut output = self.0.borrow_mut();
+        output.flush().map_err(failed)?;
+        if let Some(live) = output.live() {
+            let (stats, options) = (pipeline.stats(), self.1);
+            live.tell(Counts {
+                filtered: stats.filtered,
+                late: stats.late,
+                state_bytes: stats.state_bytes,
+                state_bytes_max: options.state_bytes_max,
+                latest: pipeline.latest_event_time(),
+                ..live.counts()
+            });
+            if options.looks_early {
+                live.look_early(pipeline, Declared::next_emission)?;
+            }
+        }
         Ok(rows)
     }
 }

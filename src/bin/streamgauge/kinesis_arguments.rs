@@ -122,6 +122,11 @@ pub(crate) struct KinesisOutput {
     /// JSON Lines otherwise
     #[arg(long, value_enum, value_name = "OUTPUT")]
     pub(crate) output: Option<OutputArgument>,
+    /// Show the run on a screen of the terminal while it goes on: columns by window, top-k lists and
+    /// open windows; ? shows the keys
+    #[cfg(feature = "live")]
+    #[arg(long, conflicts_with_all = ["out", "output", "partials"])]
+    pub(crate) live: bool,
     /// Before reading, write to standard error what the windows are made of, how much memory can be
     /// needed, and how exact each answer is
     #[arg(long)]
@@ -156,6 +161,8 @@ impl KinesisArguments {
             output: self.output.output,
             explain: self.output.explain,
             quiet: self.output.quiet,
+            #[cfg(feature = "live")]
+            live: self.output.live,
             ..OutputArguments::default()
         };
         (input, output)

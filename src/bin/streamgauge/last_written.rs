@@ -1,8 +1,9 @@
 //! The year of times that are written without one: that before the files were last modified.
 
 use crate::failure::Failure;
-use crate::session::{is_stream, say};
+use crate::session::is_stream;
 use crate::settings::Settings;
+use crate::standard_error::say;
 use std::path::Path;
 use std::time::{Duration, UNIX_EPOCH};
 use streamgauge::Timestamp;

@@ -37,6 +37,7 @@ mod settings;
 mod simulation;
 mod sink;
 mod sql;
+mod standard_error;
 mod standard_output;
 mod state;
 #[cfg(feature = "kinesis")]

@@ -5,7 +5,7 @@ use crate::kcl::duration;
 use crate::kinesis::connect;
 use crate::kinesis_arguments::PutArguments;
 use crate::output::digits;
-use crate::session::say;
+use crate::standard_error::say;
 use bytes::Bytes;
 use serde_json::{Value, json};
 use std::fs::File;

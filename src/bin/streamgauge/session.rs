@@ -12,8 +12,10 @@ use crate::output::{OutputWriter, Shape, Terminal, digits};
 use crate::progress::{Bar, Progress};
 use crate::settings::Settings;
 use crate::sink::{NOTED_MAX, Sink, SinkOptions};
+pub(crate) use crate::standard_error::say;
 use crate::standard_output::StandardOutput;
 use crate::state::{Resumed, State};
+use crate::view::live::LiveWriter;
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::iter::once;
 use std::path::Path;
@@ -33,8 +35,7 @@ pub(crate) type Output = OutputWriter<BufWriter<StandardOutput>>;
 /// Wrong usage, a failed run, or a reader that has gone.
 pub(crate) fn run(settings: &Settings) -> Result<(), Failure> {
     let spec = &settings.spec;
-    let interrupt = Interrupt::watch()
-        .map_err(|error| Failure::Run(format!("cannot watch for signals: {error}")))?;
+    let interrupt = watch(settings.live)?;
     let inputs: Vec<Input> = settings.files.iter().map(|path| input(path, &interrupt)).collect();
     let sizes: Option<Vec<u64>> = inputs.iter().map(Input::size_bytes).collect();
     // An input that cannot be examined is not a stream. Reading it will report the error.
@@ -60,9 +61,14 @@ pub(crate) fn run(settings: &Settings) -> Result<(), Failure> {
         }
     }
     one_file::check(settings)?;
+    if settings.live && nothing_to_read(settings) {
+        let message = "--live needs the keyboard for its keys: name files, or send records by a \
+                       pipe";
+        return Err(Failure::Usage(message.to_owned()));
+    }
     let progress = Progress::new(
         sizes.map(|sizes| sizes.iter().sum()),
-        settings.quiet || nothing_to_read(settings),
+        settings.quiet || settings.live || nothing_to_read(settings),
     );
     if !settings.quiet && nothing_to_read(settings) {
         say("reading records from this terminal, which is standard input (-);\n\
@@ -77,7 +83,7 @@ pub(crate) fn run(settings: &Settings) -> Result<(), Failure> {
         .map(|place| store::open(place).map_err(|error| Failure::run(&error.at(place))));
     let output = match &settings.durable.partials {
         Some(_) => None,
-        None => Some(output(settings, &bar, run.shape())?),
+        None => Some(shown(settings, &bar, run.shape(), &run.interrupt)?),
     };
     let partials = settings
         .durable
@@ -237,6 +243,7 @@ impl Run<'_> {
         let (strict, quiet, threads) =
             (spec.strict == Some(true), settings.quiet, settings.threads);
         let hints = Hints::new(settings);
+        let state_bytes_max = settings.limits.state_bytes_max as u64;
         let options = SinkOptions {
             letters,
             late,
@@ -248,6 +255,7 @@ impl Run<'_> {
             threads,
             interrupt,
             hints,
+            state_bytes_max,
         };
         let mut sink = Sink::new(pipelines, answers, options);
         let read = sink.read(inputs, &reading);
@@ -310,6 +318,10 @@ fn end<W: Write>(sink: &mut Sink<W>, read: Result<(), Error>, quiet: bool) -> Re
         }
         Err(error) => Err(sink.failure(&error)),
     };
+    if result.is_err() {
+        // The failure itself is reported.
+        drop(sink.answers.close());
+    }
     match result {
         // Nothing was read, so there is nothing to summarise.
         Err(failure @ Failure::Run(_)) if sink.bytes == 0 && sink.records == 0 => {
@@ -399,6 +411,45 @@ fn format(spec: &PipelineSpec) -> Result<Format, Failure> {
     spec.input_format().map_err(|error| Failure::usage(&error))
 }
 
+/// Watches for signals. With a screen, the terminal is given back before one ends the process.
+pub(crate) fn watch(live: bool) -> Result<Interrupt, Failure> {
+    let watched = if live { Interrupt::watch_behind_screen() } else { Interrupt::watch() };
+    watched.map_err(|error| Failure::Run(format!("cannot watch for signals: {error}")))
+}
+
+/// Returns the screen of a run if it is wanted, and otherwise the writer of its answers.
+pub(crate) fn shown(
+    settings: &Settings,
+    bar: &Bar,
+    shape: Shape,
+    interrupt: &Interrupt,
+) -> Result<Output, Failure> {
+    if settings.live {
+        check_live(&shape)?;
+        let columns = shape.columns.iter().map(|(name, _)| name.clone()).collect();
+        let names = (shape.group.clone(), columns);
+        let out = BufWriter::new(StandardOutput::new(bar)?);
+        let live = LiveWriter::start(names, settings.origin(), interrupt)?;
+        let table = OutputWriter::table(shape, terminal(true), out);
+        return Ok(OutputWriter::Live(Box::new(live), Box::new(table)));
+    }
+    output(settings, bar, shape)
+}
+
+/// Refuses what the screen has no form for.
+fn check_live(shape: &Shape) -> Result<(), Failure> {
+    let message = match shape {
+        shape if !shape.queries.is_empty() => {
+            "--live shows one query, and the pipeline has several: give each a run of its own"
+        }
+        shape if shape.numbered => {
+            "windows of a number of rows do not go with --live: a screen shows windows of time"
+        }
+        _ => return Ok(()),
+    };
+    Err(Failure::Usage(message.to_owned()))
+}
+
 /// Returns the writer of answers to standard output. `bar` may be on the same terminal.
 pub(crate) fn output(settings: &Settings, bar: &Bar, shape: Shape) -> Result<Output, Failure> {
     let is_terminal = io::stdout().is_terminal();
@@ -468,9 +519,4 @@ fn tell_notes<W: Write>(sink: &Sink<W>) {
     if sink.records > sink.letters.count() {
         sink.hints.unseen(&sink.unseen).iter().for_each(|note| say(note));
     }
-}
-
-/// Writes to standard error. If that is closed, there is no other place to report to.
-pub(crate) fn say(text: &str) {
-    let _ = io::stderr().write_all(text.as_bytes());
 }

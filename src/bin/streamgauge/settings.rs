@@ -41,6 +41,8 @@ pub(crate) struct Settings {
     pub(crate) written_until: Option<Timestamp>,
     /// True if only errors and losses are reported.
     pub(crate) quiet: bool,
+    /// True if a screen shows the run.
+    pub(crate) live: bool,
 }
 
 impl Settings {
@@ -73,8 +75,7 @@ impl Settings {
         (flags.session, flags.stagger) = (pipeline.session, pipeline.stagger);
         (flags.rows, flags.offset) = (pipeline.rows, pipeline.offset);
         flags.timezone = pipeline.timezone;
-        flags.max_delay = pipeline.max_delay;
-        flags.max_ahead = pipeline.max_ahead;
+        (flags.max_delay, flags.max_ahead) = (pipeline.max_delay, pipeline.max_ahead);
         flags.lateness = pipeline.lateness;
         flags.lets = given(pipeline.lets);
         (flags.lookups, flags.unnest) = (given(pipeline.lookups), pipeline.unnest);
@@ -116,6 +117,7 @@ impl Settings {
             flags: given,
             written_until: None,
             quiet,
+            live: output.is_live(),
         })
     }
 }

@@ -10,9 +10,10 @@ use crate::late_records::LateRecords;
 use crate::output::digits::count;
 use crate::output::printable;
 use crate::progress::Progress;
-use crate::session::say;
+use crate::standard_error::say;
 use crate::state::State;
 use crate::summary::Summary;
+use crate::view::Counts;
 use std::io::Write;
 use std::num::NonZeroUsize;
 use streamgauge::adapter::files::{
@@ -49,6 +50,8 @@ pub(crate) struct SinkOptions {
     /// The signals that end the run.
     pub(crate) interrupt: Interrupt,
     pub(crate) hints: Hints,
+    /// The limit of the engine's state.
+    pub(crate) state_bytes_max: u64,
 }
 
 /// Observes a run.
@@ -65,6 +68,7 @@ pub(crate) struct Sink<W> {
     state: Option<State>,
     threads: NonZeroUsize,
     interrupt: Interrupt,
+    state_bytes_max: u64,
     /// True after all whole records have been read. The rest must not get into the state.
     in_tails: bool,
     /// A pipeline with the records of lines without an end, which may change later. It knows the
@@ -103,6 +107,7 @@ impl<W: Write> Sink<W> {
             state: options.state,
             threads: options.threads,
             interrupt: options.interrupt,
+            state_bytes_max: options.state_bytes_max,
             hints: options.hints,
             in_tails: false,
             tails: None,
@@ -328,6 +333,25 @@ impl<W: Write> Sink<W> {
         }
     }
 
+    /// Tells the screen, if there is one, what the run has counted and what open windows have.
+    fn tell_screen(&mut self, pipelines: &mut FilePipelines<'_>) -> Result<(), Error> {
+        let Some(live) = self.answers.live().filter(|live| live.is_due()) else { return Ok(()) };
+        let records = pipelines.records();
+        // Without a state there is one pipeline for all inputs.
+        let pipeline = pipelines.of(0)?.0;
+        let stats = pipeline.stats();
+        live.tell(Counts {
+            records,
+            filtered: stats.filtered,
+            late: stats.late,
+            dead_letters: self.letters.count(),
+            state_bytes: stats.state_bytes,
+            state_bytes_max: self.state_bytes_max,
+            latest: pipeline.latest_event_time(),
+        });
+        live.look_early(pipeline, RowPipeline::next_emission)
+    }
+
     /// Records in the state the progress in the current input, and the content of its pipeline.
     fn take_place(&mut self, pipelines: &mut FilePipelines<'_>) -> Result<(), Error> {
         let (Some((reading, offset, bytes)), Some(state)) = (self.reading, &mut self.state) else {
@@ -447,6 +471,7 @@ impl<W: Write> PipelineObserver for Sink<W> {
             self.hint_early(pipelines);
         }
         self.progress.advance(stats.bytes_read());
+        self.tell_screen(pipelines)?;
         let signal = self.interrupt.signal();
         if !self.in_tails
             && self.state.as_ref().is_some_and(|state| signal.is_some() || state.is_due())

@@ -10,12 +10,15 @@ pub(crate) mod table;
 
 pub(crate) use cell::printable;
 pub(crate) use sheet::Shape;
+#[cfg(feature = "live")]
+pub(crate) use shorten::{cut_end, cut_middle};
 pub(crate) use table::Terminal;
 
 use self::csv::CsvWriter;
 use self::sheet::{Reader, Sheet};
 use self::table::TableWriter;
 use crate::view::html::{Facts, Origin, PageWriter};
+use crate::view::live::LiveWriter;
 use std::io::{self, Write};
 use streamgauge::Timestamp;
 use streamgauge::rows::{JsonLines, RowEmission};
@@ -26,6 +29,8 @@ pub(crate) enum OutputWriter<W> {
     Json(JsonLines, W),
     Csv(Sheet, CsvWriter<W>),
     Html(Box<PageWriter<W>>),
+    /// A screen, and the table that is printed after it.
+    Live(Box<LiveWriter>, Box<OutputWriter<W>>),
 }
 
 impl<W: Write> OutputWriter<W> {
@@ -59,6 +64,10 @@ impl<W: Write> OutputWriter<W> {
                 sheet.lines(emission).iter().try_for_each(|line| writer.line(line))
             }
             OutputWriter::Html(page) => page.emission(emission),
+            OutputWriter::Live(live, _) => {
+                live.emission(emission);
+                Ok(())
+            }
         }
     }
 
@@ -67,6 +76,7 @@ impl<W: Write> OutputWriter<W> {
         match self {
             OutputWriter::Json(lines, _) => lines.set_complete(false),
             OutputWriter::Html(page) => page.set_incomplete(),
+            OutputWriter::Live(live, _) => live.set_incomplete(),
             OutputWriter::Table(..) | OutputWriter::Csv(..) => {}
         }
     }
@@ -91,8 +101,8 @@ impl<W: Write> OutputWriter<W> {
             OutputWriter::Table(_, writer) => writer.flush(),
             OutputWriter::Json(_, out) => out.flush(),
             OutputWriter::Csv(_, writer) => writer.flush(),
-            // A page is written at its end.
-            OutputWriter::Html(_) => Ok(()),
+            // A page is written at its end, and a screen draws itself.
+            OutputWriter::Html(_) | OutputWriter::Live(..) => Ok(()),
         }
     }
 
@@ -101,7 +111,30 @@ impl<W: Write> OutputWriter<W> {
         match self {
             OutputWriter::Csv(_, writer) => writer.finish(),
             OutputWriter::Html(page) => page.finish(),
+            OutputWriter::Live(live, table) => table.all(&live.finish()?),
             _ => self.flush(),
+        }
+    }
+
+    /// Closes a screen, because the run has failed.
+    pub(crate) fn close(&mut self) -> io::Result<()> {
+        match self {
+            OutputWriter::Live(live, table) => table.all(&live.close()?),
+            _ => Ok(()),
+        }
+    }
+
+    /// Writes rows, and the end of the output.
+    fn all(&mut self, rows: &[RowEmission]) -> io::Result<()> {
+        rows.iter().try_for_each(|row| self.emission(row))?;
+        self.finish()
+    }
+
+    /// Returns the screen, if there is one.
+    pub(crate) fn live(&mut self) -> Option<&mut LiveWriter> {
+        match self {
+            OutputWriter::Live(live, _) => Some(live),
+            _ => None,
         }
     }
 }

@@ -3,7 +3,7 @@
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// Cuts text that is wider than `width` columns, with an ellipsis at its end.
-pub(super) fn cut_end(text: &str, width: usize) -> String {
+pub(crate) fn cut_end(text: &str, width: usize) -> String {
     if text.width() <= width {
         return text.to_owned();
     }
@@ -16,7 +16,7 @@ pub(super) fn cut_end(text: &str, width: usize) -> String {
 
 /// Cuts text that is wider than `width` columns, with an ellipsis in its middle, because paths and
 /// names differ at their ends.
-pub(super) fn cut_middle(text: &str, width: usize) -> String {
+pub(crate) fn cut_middle(text: &str, width: usize) -> String {
     if text.width() <= width {
         return text.to_owned();
     }

@@ -66,7 +66,7 @@ impl Answers {
     /// # Errors
     /// The groups of one window pass the limit alone.
     pub(crate) fn take(&mut self, answer: Answer) -> Result<(), TooManyGroups> {
-        let place = place(&answer);
+        let place = place(answer.window);
         if self.left_out.is_some_and(|(last, _)| place <= last) {
             return Ok(());
         }
@@ -108,10 +108,9 @@ impl Answers {
     }
 }
 
-fn place(answer: &Answer) -> Place {
-    answer
-        .window
-        .map_or(EVERYTHING, |window| (window.start().as_millis(), window.end().as_millis()))
+/// Returns start and end of a window.
+pub(super) fn place(window: Option<Window>) -> Place {
+    window.map_or(EVERYTHING, |window| (window.start().as_millis(), window.end().as_millis()))
 }
 
 /// Returns the name of a group in memory: two groups have one only if their keys are equal.
@@ -137,7 +136,7 @@ pub(super) fn identity(group: &[OutputValue]) -> String {
 }
 
 /// Approximate bytes of an answer in memory.
-fn bytes_of(name: &str, answer: &Answer) -> usize {
+pub(super) fn bytes_of(name: &str, answer: &Answer) -> usize {
     let values: usize = answer.group.iter().chain(&answer.values).map(value_bytes).sum();
     2 * size_of::<String>() + name.len() + size_of::<Answer>() + values
 }
@@ -255,7 +254,7 @@ mod tests {
             let left: Vec<&Answer> = answers.rows().collect();
             prop_assert_eq!(left.len() * one, answers.bytes);
             let last = minutes.iter().map(|(minute, _)| *minute).max().unwrap();
-            prop_assert_eq!(place(left.last().unwrap()).0, last * 60_000);
+            prop_assert_eq!(place(left.last().unwrap().window).0, last * 60_000);
             if answers.left_out() == 0 {
                 let all: std::collections::BTreeSet<_> = minutes.iter().collect();
                 prop_assert_eq!(left.len(), all.len());

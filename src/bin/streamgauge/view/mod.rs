@@ -2,9 +2,17 @@
 
 mod answers;
 mod columns;
+mod counts;
 mod exactness;
 pub(crate) mod html;
+#[cfg(feature = "live")]
+pub(crate) mod live;
+#[cfg(not(feature = "live"))]
+#[path = "live_disabled.rs"]
+pub(crate) mod live;
 mod numbers;
 mod scale;
 mod text;
 mod times;
+
+pub(crate) use counts::Counts;

@@ -96,6 +96,20 @@ impl Zone {
         stamp(self.local(millis))
     }
 
+    /// Returns the time of day; seconds and milliseconds only if there are some.
+    #[cfg(feature = "live")]
+    pub(super) fn time_of_day(&self, millis: i64) -> String {
+        clock(self.local(millis))
+    }
+
+    /// Returns the time of day with its seconds.
+    #[cfg(feature = "live")]
+    pub(super) fn time_of_day_in_full(&self, millis: i64) -> String {
+        let second = self.local(millis).div_euclid(SECOND) * SECOND;
+        let text = clock(second);
+        if text.len() < 8 { text + ":00" } else { text }
+    }
+
     /// Returns what lies between two times in words: `1 Jan 2024, 00:00 to 00:31 UTC`.
     pub(super) fn range(&self, start: i64, end: i64) -> String {
         format!("{} {}", range(self.local(start), self.local(end)), self.name)

@@ -1,0 +1,18 @@
+//! The counts of a run while it goes on.
+
+use streamgauge::Timestamp;
+
+/// The counts of a run so far.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Counts {
+    /// Records, dead letters included.
+    pub(crate) records: u64,
+    pub(crate) filtered: u64,
+    pub(crate) late: u64,
+    pub(crate) dead_letters: u64,
+    /// Approximate bytes of all accumulators, and their limit.
+    pub(crate) state_bytes: u64,
+    pub(crate) state_bytes_max: u64,
+    /// The latest event time.
+    pub(crate) latest: Option<Timestamp>,
+}

@@ -1,0 +1,58 @@
+//! The screen of `--live` in a command without the feature `live`: there is none.
+
+use crate::failure::Failure;
+use crate::interrupt::Interrupt;
+use crate::view::Counts;
+use crate::view::html::Origin;
+use std::io;
+use streamgauge::rows::RowEmission;
+use streamgauge::{Control, Error};
+
+/// A screen that nobody can make.
+pub(crate) enum LiveWriter {}
+
+impl LiveWriter {
+    pub(crate) fn start(
+        _: (Vec<String>, Vec<String>),
+        _: Origin,
+        _: &Interrupt,
+    ) -> Result<Self, Failure> {
+        Err(Failure::Usage("this command is built without the feature `live`".to_owned()))
+    }
+
+    pub(crate) fn emission(&mut self, _: &RowEmission) {
+        match *self {}
+    }
+
+    pub(crate) fn set_incomplete(&mut self) {
+        match *self {}
+    }
+
+    pub(crate) fn is_due(&self) -> bool {
+        match *self {}
+    }
+
+    pub(crate) fn counts(&self) -> Counts {
+        match *self {}
+    }
+
+    pub(crate) fn tell(&mut self, _: Counts) {
+        match *self {}
+    }
+
+    pub(crate) fn look_early<P: Control>(
+        &mut self,
+        _: &mut P,
+        _: impl Fn(&mut P) -> Result<Option<RowEmission>, Error>,
+    ) -> Result<(), Error> {
+        match *self {}
+    }
+
+    pub(crate) fn finish(&mut self) -> io::Result<Vec<RowEmission>> {
+        match *self {}
+    }
+
+    pub(crate) fn close(&mut self) -> io::Result<Vec<RowEmission>> {
+        match *self {}
+    }
+}
