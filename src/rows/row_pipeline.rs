@@ -244,9 +244,6 @@ impl RowPipeline {
         arrival: Timestamp,
         sequence: Option<&Sequence>,
     ) -> Result<Outcome<String>, Error> {
-        if !self.others.is_empty() {
-            return self.push_to_all(shard, row, (arrival, sequence));
-        }
         if let Some(sequence) = sequence
             && self.is_duplicate(shard, sequence)
         {
@@ -266,6 +263,9 @@ impl RowPipeline {
         row: &mut Row,
         (arrival, sequence): (Timestamp, Option<&Sequence>),
     ) -> Result<Outcome<String>, Error> {
+        if !self.others.is_empty() {
+            return self.push_to_all(shard, row, (arrival, sequence));
+        }
         let preparation = self.preparer.prepare(row, arrival);
         self.push_as(preparation, (shard, row, sequence))
     }
