@@ -39,10 +39,30 @@ impl SortedKeys {
         self.entries.iter().map(|entry| (bytes_of(&self.arena, entry), entry.index))
     }
 
+    /// Returns the bytes of the key at a position of the ascending order.
+    #[cfg(feature = "spec")]
+    pub(crate) fn key(&self, position: usize) -> Option<&[u8]> {
+        self.entries.get(position).map(|entry| bytes_of(&self.arena, entry))
+    }
+
     fn sort(&mut self) {
         let SortedKeys { arena, entries } = self;
         sort_from(arena, entries, (0, LEVELS_MAX));
     }
+}
+
+/// Fewer keys than this are sorted by comparing them.
+const KEYS_MIN: usize = 64;
+
+/// Returns the positions of the keys in their ascending order.
+pub(crate) fn positions_in_order<K: Key + ?Sized>(keys: &[&K::Owned]) -> Vec<usize> {
+    if K::HAS_ORDER_OF_BYTES && keys.len() >= KEYS_MIN {
+        let sorted = SortedKeys::new::<K>(keys.iter().copied());
+        return sorted.entries.iter().map(|entry| entry.index).collect();
+    }
+    let mut positions: Vec<usize> = (0..keys.len()).collect();
+    positions.sort_unstable_by_key(|position| keys.get(*position));
+    positions
 }
 
 /// Maximum depth of recursion. Deeper, keys are compared byte by byte, so that no keys can overflow
@@ -100,7 +120,7 @@ mod tests {
         #[test]
         fn keys_come_in_the_order_of_their_bytes(
             shared in "[a-c]{0,12}",
-            tails in prop::collection::vec("[a-b\u{0}]{0,30}", 0..80),
+            tails in prop::collection::vec("[a-b\u{0}]{0,30}", 0..160),
         ) {
             let keys: Vec<String> = tails.iter().map(|tail| format!("{shared}{tail}")).collect();
             let sorted = SortedKeys::new::<String>(keys.iter());
@@ -109,6 +129,9 @@ mod tests {
             let seen: Vec<&[u8]> = sorted.iter().map(|(bytes, _)| bytes).collect();
             prop_assert_eq!(seen, expected.iter().map(|key| key.as_bytes()).collect::<Vec<_>>());
             prop_assert!(sorted.iter().all(|(bytes, index)| keys[index].as_bytes() == bytes));
+            let borrowed: Vec<&String> = keys.iter().collect();
+            let positions = positions_in_order::<String>(&borrowed);
+            prop_assert!(positions.into_iter().map(|index| &keys[index]).eq(&expected));
         }
     }
 }

@@ -1,7 +1,12 @@
 //! One aggregate per key: a keyed aggregation is an aggregate, too.
 
+#[cfg(feature = "spec")]
+mod ordered;
 mod per_group;
 mod persistence;
+
+#[cfg(feature = "spec")]
+pub(crate) use ordered::OrderedGroups;
 
 use super::extract::{ByReference, ByValue, KeyOf};
 use super::groups::{Groups, Other};
@@ -10,6 +15,7 @@ use crate::error::{Error, ErrorKind};
 use crate::hash::Map;
 use crate::key::{BorrowedKey, Key, LookupKey};
 use crate::limits::Limits;
+use crate::sorted_keys::positions_in_order;
 use crate::time::Timestamp;
 use std::borrow::Borrow;
 use std::hash::Hash;
@@ -445,10 +451,13 @@ impl<E, A> GroupBy<E, A> {
         let kept = self.groups_max.clamp(1, keys.len().max(1));
         let (_, threshold, _) = keys.select_nth_unstable(kept - 1);
         let threshold = threshold.clone();
-        let mut moved: Vec<_> = state.groups.extract_if(|key, _| *key > threshold).collect();
+        let moved: Vec<_> = state.groups.extract_if(|key, _| *key > threshold).collect();
         state.threshold = Some(threshold);
-        moved.sort_unstable_by(|(left, _), (right, _)| left.cmp(right));
-        for (key, group) in moved {
+        let keys: Vec<_> = moved.iter().map(|(key, _)| key).collect();
+        let order = positions_in_order::<E::Key>(&keys);
+        let mut moved: Vec<_> = moved.into_iter().map(Some).collect();
+        for (key, group) in order.into_iter().filter_map(|position| moved.get_mut(position)?.take())
+        {
             let other = state
                 .other
                 .get_or_insert_with(|| Group { records: 0, accumulator: self.inner.init() });
@@ -647,13 +656,15 @@ impl<R: ?Sized, E: KeyOf<R>, A: Aggregate<R>> Aggregate<R> for GroupBy<E, A> {
     }
 
     fn output(&self, accumulator: &Self::Accumulator) -> Self::Output {
-        let mut groups: Vec<_> = accumulator.groups.iter().collect();
-        groups.sort_unstable_by_key(|(key, _)| *key);
-        let past = groups.split_off(self.groups_max.max(1).min(groups.len()));
-        let mut rows: Vec<_> = groups
-            .into_iter()
-            .map(|(key, group)| (key.clone(), self.inner.output(&group.accumulator)))
-            .collect();
+        let groups: Vec<_> = accumulator.groups.iter().collect();
+        let keys: Vec<_> = groups.iter().map(|(key, _)| *key).collect();
+        let mut order = positions_in_order::<E::Key>(&keys);
+        let past = order.split_off(self.groups_max.max(1).min(order.len()));
+        let at = |position: usize| groups.get(position).copied();
+        let answer = |(key, group): (&<E::Key as Key>::Owned, &Group<A::Accumulator>)| {
+            (key.clone(), self.inner.output(&group.accumulator))
+        };
+        let mut rows: Vec<_> = order.into_iter().filter_map(at).map(answer).collect();
         if past.is_empty() {
             let other = accumulator.other.as_ref();
             return Groups {
@@ -668,10 +679,10 @@ impl<R: ?Sized, E: KeyOf<R>, A: Aggregate<R>> Aggregate<R> for GroupBy<E, A> {
             .other
             .clone()
             .unwrap_or_else(|| Group { records: 0, accumulator: self.inner.init() });
-        for (key, group) in past {
+        for (key, group) in past.into_iter().filter_map(at) {
             match self.inner.merge(&mut other.accumulator, &group.accumulator) {
                 Ok(()) => other.records = other.records.saturating_add(group.records),
-                Err(_) => rows.push((key.clone(), self.inner.output(&group.accumulator))),
+                Err(_) => rows.push(answer((key, group))),
             }
         }
         Groups {

@@ -75,6 +75,8 @@ pub use variance::{FloatMoments, IntegerMoments, Stddev, Variance, stddev, varia
 #[cfg(feature = "spec")]
 pub(crate) use extrema::Ranked;
 #[cfg(feature = "spec")]
+pub(crate) use group_by::OrderedGroups;
+#[cfg(feature = "spec")]
 pub(crate) use hints::Growth;
 pub(crate) use hints::Hints;
 #[cfg(feature = "spec")]

@@ -1,6 +1,6 @@
 //! The engine's state, and the path of a record.
 
-use super::firing::Firing;
+use super::firing::{FiredContent, Firing};
 use super::group_windows::{GroupWindows, group_windows};
 use super::pending::Pending;
 use super::row_windows::{RowWindows, row_windows};
@@ -430,21 +430,33 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     /// # Ok::<(), Error>(())
     /// ```
     pub fn next_emission(&mut self) -> Result<Option<Emission<A::Output>>, Error> {
+        self.next_emission_with(|aggregate, content| answer(aggregate, content.get()))
+    }
+
+    /// Returns the next emission, whose value is made by `make`.
+    ///
+    /// # Errors
+    /// Those of [`next_emission`](Engine::next_emission).
+    pub(crate) fn next_emission_with<T>(
+        &mut self,
+        make: impl FnOnce(&A, FiredContent<'_, A::Accumulator>) -> T,
+    ) -> Result<Option<Emission<T>>, Error> {
         if self.of_groups.is_some() {
-            return self.next_group_emission();
+            return self.next_group_emission(make);
         }
         if self.of_rows.is_some() {
-            return self.next_row_emission();
+            return self.next_row_emission(make);
         }
         if let Some(fired) = self.pending.pop() {
-            let value = answer(&self.aggregate, fired.content.as_ref());
+            let content = fired.content.map_or(FiredContent::Empty, FiredContent::Merged);
+            let value = make(&self.aggregate, content);
             return Ok(Some(self.emission(fired.start, fired.revision, value)));
         }
-        let fired = self.fire_next(|aggregate, content| answer(aggregate, content.get()))?;
+        let fired = self.fire_next(make)?;
         Ok(fired.map(|fired| self.emission(fired.start, fired.revision, fired.content)))
     }
 
-    fn emission(&mut self, start: i64, revision: u32, value: A::Output) -> Emission<A::Output> {
+    fn emission<T>(&mut self, start: i64, revision: u32, value: T) -> Emission<T> {
         self.stats.emitted = self.stats.emitted.saturating_add(1);
         Emission { window: self.schedule.window(start), revision, retracted: false, value }
     }

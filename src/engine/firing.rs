@@ -51,7 +51,7 @@ pub(super) struct Fired<T> {
 }
 
 /// The content of a firing window.
-pub(super) enum FiredContent<'a, T> {
+pub(crate) enum FiredContent<'a, T> {
     /// The accumulator of the window's only pane, which closes now.
     Leaving(&'a mut T),
     /// An accumulator that stays: that of the window's only pane, or one that is maintained from
@@ -65,7 +65,7 @@ pub(super) enum FiredContent<'a, T> {
 
 impl<T: Clone> FiredContent<'_, T> {
     /// Returns an owned accumulator; `None` without records.
-    pub(super) fn keep(self, fresh: impl FnOnce() -> T) -> Option<T> {
+    pub(crate) fn keep(self, fresh: impl FnOnce() -> T) -> Option<T> {
         match self {
             FiredContent::Leaving(accumulator) => Some(std::mem::replace(accumulator, fresh())),
             FiredContent::Staying(accumulator) => Some(accumulator.clone()),
@@ -74,8 +74,14 @@ impl<T: Clone> FiredContent<'_, T> {
         }
     }
 
+    /// Returns true if nothing else needs the accumulator, so that keeping it is no copy.
+    #[cfg(feature = "spec")]
+    pub(crate) fn is_given_away(&self) -> bool {
+        matches!(self, FiredContent::Leaving(_) | FiredContent::Merged(_))
+    }
+
     /// Returns a borrowed accumulator; `None` without records.
-    pub(super) fn get(&self) -> Option<&T> {
+    pub(crate) fn get(&self) -> Option<&T> {
         match self {
             FiredContent::Leaving(accumulator) => Some(accumulator),
             FiredContent::Staying(accumulator) => Some(accumulator),

@@ -41,6 +41,8 @@ pub use control::Control;
 pub use emission::{Emission, Outcome};
 #[cfg(feature = "spec")]
 pub(crate) use finished_part::FinishedPart;
+#[cfg(feature = "spec")]
+pub(crate) use firing::FiredContent;
 pub use options::EngineOptions;
 #[cfg(feature = "spec")]
 pub(crate) use preaggregated::{Preaggregated, Preaggregation};

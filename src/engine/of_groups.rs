@@ -3,9 +3,9 @@
 //! Shards, watermarks, counts, limits and snapshots are those of all windows. Only the place of a
 //! record, and what is complete, are found in [`GroupWindows`] instead of in panes.
 
-use super::core::{Engine, answer, answer_bytes};
+use super::core::{Engine, answer_bytes};
 use super::durable::Encode;
-use super::firing::read_revision;
+use super::firing::{FiredContent, read_revision};
 use super::group_windows::{GroupAnswer, GroupWindow, GroupWindows, Parts, group_windows, hash_of};
 use super::{Emission, Outcome};
 use crate::aggregate::Aggregate;
@@ -179,13 +179,22 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     }
 
     /// Returns the next emission: see [`next_emission`](Engine::next_emission).
-    pub(super) fn next_group_emission(&mut self) -> Result<Option<Emission<A::Output>>, Error> {
+    pub(super) fn next_group_emission<T>(
+        &mut self,
+        make: impl FnOnce(&A, FiredContent<'_, A::Accumulator>) -> T,
+    ) -> Result<Option<Emission<T>>, Error> {
         let found = self.next_group_answer()?;
-        Ok(found.map(|found| Emission {
-            window: Some(window(found.start, found.end)),
-            revision: found.revision,
-            retracted: found.retracted,
-            value: answer(&self.aggregate, found.parts.first()),
+        Ok(found.map(|found| {
+            let content = found.parts.into_iter().next();
+            Emission {
+                window: Some(window(found.start, found.end)),
+                revision: found.revision,
+                retracted: found.retracted,
+                value: make(
+                    &self.aggregate,
+                    content.map_or(FiredContent::Empty, FiredContent::Merged),
+                ),
+            }
         }))
     }
 

@@ -3,9 +3,9 @@
 //! A record is never late, and a window is complete with its last record, so watermarks only tell
 //! the end of the input.
 
-use super::core::{Engine, answer};
+use super::core::Engine;
 use super::durable::Encode;
-use super::firing::read_revision;
+use super::firing::{FiredContent, read_revision};
 use super::group_windows::hash_of;
 use super::row_windows::{Answered, RowAnswer, RowGroup, RowPart, RowWindows, Times};
 use super::{Emission, Outcome};
@@ -133,8 +133,11 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         Ok(())
     }
 
-    /// Returns the next emission: see [`next_emission`](Engine::next_emission).
-    pub(super) fn next_row_emission(&mut self) -> Result<Option<Emission<A::Output>>, Error> {
+    /// Returns the next emission: see [`next_emission_with`](Engine::next_emission_with).
+    pub(super) fn next_row_emission<T>(
+        &mut self,
+        make: impl FnOnce(&A, FiredContent<'_, A::Accumulator>) -> T,
+    ) -> Result<Option<Emission<T>>, Error> {
         self.note_due();
         let Some(windows) = &mut self.of_rows else { return Ok(None) };
         let is_timed = windows.rule.is_timed();
@@ -151,7 +154,7 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
             window: Some(Window::of_rows(found.number, is_timed.then_some(times))),
             revision: found.revision,
             retracted: found.retracted,
-            value: answer(&self.aggregate, content.as_ref()),
+            value: make(&self.aggregate, content.map_or(FiredContent::Empty, FiredContent::Merged)),
         }))
     }
 

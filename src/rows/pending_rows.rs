@@ -1,21 +1,18 @@
 //! The rows of an emission, handed out one by one.
 
-use super::answers::{AnswerPlan, AnswerRows};
-use super::row_aggregate::RowAnswer;
+use super::answers::{AnswerPlan, AnswerRows, Rows};
+use super::row_aggregate::Answered;
 use crate::engine::Emission;
 use crate::error::Error;
 use crate::key::ByteKey;
 use crate::row::OutputValue;
 use crate::row::key;
-use crate::rows::{RowEmission, RowForm};
-use std::sync::Arc;
+use crate::rows::RowEmission;
 
 /// An emission of groups, handed out row by row.
 struct Pending {
     emission: Emission<()>,
-    /// The one row of a pipeline without groups.
-    plain: Option<Vec<OutputValue>>,
-    rows: std::vec::IntoIter<(ByteKey, Vec<OutputValue>)>,
+    rows: Rows,
     other: Option<Vec<OutputValue>>,
     /// Groups whose rows do not hold any more.
     retracted: std::vec::IntoIter<ByteKey>,
@@ -25,27 +22,27 @@ struct Pending {
 
 impl Pending {
     fn new(emission: Emission<()>, answer: AnswerRows) -> Self {
-        let AnswerRows { rows, retracted, is_rest_retracted } = answer;
-        let (plain, rows, other) = match rows {
-            RowAnswer::Plain(values) => (Some(values), Vec::new(), None),
-            RowAnswer::Grouped(groups) => {
-                (None, groups.rows, groups.other.map(|other| other.value))
-            }
-        };
-        let (rows, retracted) = (rows.into_iter(), retracted.into_iter());
-        Pending { emission, plain, rows, other, retracted, is_rest_retracted }
+        let AnswerRows { rows, other, retracted, is_rest_retracted } = answer;
+        let retracted = retracted.into_iter();
+        Pending { emission, rows, other, retracted, is_rest_retracted }
     }
 
     fn is_empty(&self) -> bool {
-        self.plain.is_none()
-            && self.rows.len() == 0
-            && self.other.is_none()
-            && self.retracted.len() == 0
-            && !self.is_rest_retracted
+        let has_rows = match &self.rows {
+            Rows::None => false,
+            Rows::One(_) => true,
+            Rows::Made(rows) => rows.len() > 0,
+            Rows::Walked(_, positions) => positions.len() > 0,
+        };
+        !has_rows && self.other.is_none() && self.retracted.len() == 0 && !self.is_rest_retracted
     }
 
-    fn next(&mut self, form: &Arc<RowForm>) -> Option<RowEmission> {
-        let (group, mut values) = self.next_values(form.group.len())?;
+    fn next(&mut self, plan: &AnswerPlan) -> Option<RowEmission> {
+        let form = plan.form();
+        let (group, mut values) = match self.next_row(plan) {
+            Some(row) => row,
+            None => self.next_rest(form.group.len())?,
+        };
         let Emission { window, revision, retracted, .. } = self.emission;
         if retracted {
             values.clear();
@@ -53,27 +50,48 @@ impl Pending {
         Some(RowEmission { window, revision, group, values, form: form.clone() })
     }
 
-    /// The group and the values of the next row; no values if it is retracted.
-    fn next_values(&mut self, group_fields: usize) -> Option<(Vec<OutputValue>, Vec<OutputValue>)> {
-        // One field is its own key, several are a tuple.
-        let group = |key: &ByteKey| match group_fields {
-            1 => vec![key::decode(key)],
-            _ => key::decode_parts(key),
-        };
-        if let Some(values) = self.plain.take() {
-            return Some((Vec::new(), values));
+    /// The group and the values of the next row.
+    fn next_row(&mut self, plan: &AnswerPlan) -> Option<(Vec<OutputValue>, Vec<OutputValue>)> {
+        let fields = plan.form().group.len();
+        match &mut self.rows {
+            Rows::None => None,
+            Rows::One(values) => {
+                let row = (Vec::new(), std::mem::take(values));
+                self.rows = Rows::None;
+                Some(row)
+            }
+            Rows::Made(rows) => {
+                let (key, values) = rows.next()?;
+                Some((group(&key, fields), values))
+            }
+            Rows::Walked(walk, positions) => {
+                let key = walk.key(positions.next()?)?;
+                let values = plan.columns(&self.emission, Some(key), walk.values(key));
+                Some((group(key, fields), values))
+            }
         }
-        if let Some((key, values)) = self.rows.next() {
-            return Some((group(&key), values));
-        }
-        let rest = vec![OutputValue::Other; group_fields];
+    }
+
+    /// The group of the next row after those of the answer, and its values: none if it is
+    /// retracted.
+    fn next_rest(&mut self, fields: usize) -> Option<(Vec<OutputValue>, Vec<OutputValue>)> {
+        let rest = vec![OutputValue::Other; fields];
         if let Some(values) = self.other.take() {
             return Some((rest, values));
         }
         if let Some(key) = self.retracted.next() {
-            return Some((group(&key), Vec::new()));
+            return Some((group(&key, fields), Vec::new()));
         }
         std::mem::take(&mut self.is_rest_retracted).then_some((rest, Vec::new()))
+    }
+}
+
+/// Returns the values of the grouped fields.
+fn group(key: &[u8], fields: usize) -> Vec<OutputValue> {
+    match fields {
+        // One field is its own key, several are a tuple.
+        1 => vec![key::decode(key)],
+        _ => key::decode_parts(key),
     }
 }
 
@@ -90,13 +108,13 @@ impl PendingRows {
     ///
     /// # Errors
     /// Those of fetching it.
-    pub(super) fn next(
+    pub(super) fn next<T: Into<Answered>>(
         &mut self,
         plan: &AnswerPlan,
-        mut fetch: impl FnMut() -> Result<Option<Emission<RowAnswer>>, Error>,
+        mut fetch: impl FnMut() -> Result<Option<Emission<T>>, Error>,
     ) -> Result<Option<RowEmission>, Error> {
         loop {
-            if let Some(row) = self.0.as_mut().and_then(|pending| pending.next(plan.form())) {
+            if let Some(row) = self.0.as_mut().and_then(|pending| pending.next(plan)) {
                 return Ok(Some(row));
             }
             let Some(Emission { window, revision, retracted, value }) = fetch()? else {
@@ -104,7 +122,7 @@ impl PendingRows {
                 return Ok(None);
             };
             let emission = Emission { window, revision, retracted, value: () };
-            let rows = plan.rows(&emission, value);
+            let rows = plan.rows(&emission, value.into());
             self.0 = Some(Pending::new(emission, rows));
         }
     }

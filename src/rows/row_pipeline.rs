@@ -366,7 +366,9 @@ impl RowPipeline {
             // The state was restored in between, so the remaining rows belong to the old state.
             self.pending = PendingRows::default();
         }
-        let row = self.pending.next(&self.answers, || self.engine.next_emission())?;
+        let row = self.pending.next(&self.answers, || {
+            self.engine.next_emission_with(|aggregate, content| aggregate.answered(content))
+        })?;
         self.engine.set_handing_out(!self.pending.is_empty());
         Ok(row)
     }

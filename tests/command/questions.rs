@@ -60,6 +60,38 @@ fn s122_requests_per_second_of_each_minute() {
 }
 
 #[test]
+fn s249_many_groups_come_in_order_and_as_asked_for() {
+    // Each of 5,000 groups has two or three records.
+    let line = |n: u64| format!("{{\"g\":\"u{:04}\",\"n\":{}}}\n", n * 7919 % 5000, n % 97);
+    let input: String = (0..12_000).map(line).collect();
+    let mut sums = std::collections::BTreeMap::<String, (u64, u64)>::new();
+    for n in 0..12_000 {
+        let group = sums.entry(format!("u{:04}", n * 7919 % 5000)).or_default();
+        *group = (group.0 + 1, group.1 + n % 97);
+    }
+    let run = |flags: &[&str]| {
+        let asked = ["run", "-", "--group", "g", "--agg", "count as c, sum(n) as n", "--output"];
+        streamgauge_reading(&[&asked[..], flags].concat(), input.as_bytes())
+            .succeeded()
+            .stdout
+            .clone()
+    };
+    let csv = |rows: &[(&String, &(u64, u64))]| {
+        let row = |(g, (c, n)): &(&String, &(u64, u64))| format!("{g},0,{c},{n}\n");
+        format!("g,revision,c,n\n{}", rows.iter().map(row).collect::<String>())
+    };
+    let mut rows: Vec<_> = sums.iter().collect();
+    assert_eq!(run(&["csv"]), csv(&rows));
+    rows.retain(|(_, (count, _))| *count == 3);
+    assert_eq!(run(&["csv", "--having", "c = 3"]), csv(&rows));
+    rows.sort_by_key(|(_, (_, sum))| std::cmp::Reverse(*sum));
+    let sorted = ["csv", "--having", "c = 3", "--sort", "n desc"];
+    assert_eq!(run(&sorted), csv(&rows));
+    rows.truncate(100);
+    assert_eq!(run(&[&sorted[..], &["--limit", "100"]].concat()), csv(&rows));
+}
+
+#[test]
 fn s126_the_slowest_url_the_heaviest_one_and_a_histogram() {
     let agg = "max_by(url, ms) as slowest, top(1, url by bytes) as heaviest, \
                top(1, (method, status)) as pair, histogram(ms, 10, 100) as ms";

@@ -4,7 +4,6 @@
 //! no record that could be a dead letter.
 
 use super::span::Span;
-use crate::key::ByteKey;
 use crate::query::aggregates::{Answer, Column, Scalar};
 use crate::query::expression::{Op, Type};
 use crate::row::{Number, OutputValue, TopValue, key};
@@ -16,7 +15,7 @@ pub(super) struct RowValues<'a> {
     /// The values of the aggregates.
     pub(super) calls: &'a [OutputValue],
     /// `None` in the row `(other)`, and without groups.
-    pub(super) key: Option<&'a ByteKey>,
+    pub(super) key: Option<&'a [u8]>,
     pub(super) group_fields: usize,
     pub(super) columns: &'a [Column],
     pub(super) window: Option<Window>,

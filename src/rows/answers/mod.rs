@@ -9,7 +9,7 @@ mod span;
 #[cfg(test)]
 mod tests;
 
-use super::row_aggregate::{ColumnKind, RowAnswer};
+use super::row_aggregate::{Answered, ColumnKind, GroupWalk, RowAnswer};
 use super::row_pipeline::OutputColumn;
 use crate::aggregate::Groups;
 use crate::engine::Emission;
@@ -33,16 +33,31 @@ pub(super) struct AnswerPlan {
     limit: Option<usize>,
     /// Whether the columns are the aggregates, in their order, and every row is given.
     is_plain: bool,
+    /// The aggregates that conditions and the order need.
+    asked: Vec<bool>,
 }
 
-/// The rows of an emission.
-#[derive(Debug)]
+/// The rows of an emission, and what an earlier revision gave and does not hold any more.
+#[derive(Default)]
 pub(super) struct AnswerRows {
-    pub(super) rows: RowAnswer,
+    pub(super) rows: Rows,
+    /// The row of the groups past the limit.
+    pub(super) other: Option<Vec<OutputValue>>,
     /// The groups whose rows do not hold, if earlier revisions may have given them.
     pub(super) retracted: Vec<ByteKey>,
     /// Whether the row of all records, or the row `(other)`, does not hold either.
     pub(super) is_rest_retracted: bool,
+}
+
+/// The rows of groups, or the one row of a pipeline without groups.
+#[derive(Default)]
+pub(super) enum Rows {
+    #[default]
+    None,
+    One(Vec<OutputValue>),
+    Made(std::vec::IntoIter<(ByteKey, Vec<OutputValue>)>),
+    /// Rows that are made when they are asked for, by their positions.
+    Walked(Box<GroupWalk>, std::vec::IntoIter<usize>),
 }
 
 impl AnswerPlan {
@@ -85,7 +100,10 @@ impl AnswerPlan {
         let is_plain = is_same && having.is_empty() && sort.is_empty() && limit.is_none();
         let names = columns.iter().map(|column| column.name.clone()).collect();
         let form = Arc::new(RowForm { columns: names, ..form });
-        Ok(AnswerPlan { form, columns, kinds, having, sort, limit, is_plain })
+        let conditions = || having.iter().chain(sort.iter().map(|key| &key.answer));
+        let is_asked = |index| conditions().any(|answer| asks(answer, index, &columns));
+        let asked = (0..calls.len()).map(is_asked).collect();
+        Ok(AnswerPlan { form, columns, kinds, having, sort, limit, is_plain, asked })
     }
 
     /// Returns what all rows have in common.
@@ -115,62 +133,91 @@ impl AnswerPlan {
     }
 
     /// Makes the rows of an emission.
-    pub(super) fn rows(&self, emission: &Emission<()>, answer: RowAnswer) -> AnswerRows {
-        let none = |rows| AnswerRows { rows, retracted: Vec::new(), is_rest_retracted: false };
-        if self.is_plain {
-            return none(answer);
-        }
-        let is_revision = emission.revision > 0;
+    pub(super) fn rows(&self, emission: &Emission<()>, answer: Answered) -> AnswerRows {
         match answer {
-            RowAnswer::Plain(values) => match self.row(emission, None, &values) {
-                Some(values) => none(RowAnswer::Plain(values)),
-                None => AnswerRows {
-                    rows: RowAnswer::Grouped(Groups { rows: Vec::new(), other: None }),
-                    retracted: Vec::new(),
-                    is_rest_retracted: is_revision,
-                },
+            Answered::Whole(RowAnswer::Plain(values)) => match self.row(emission, None, values) {
+                Some(values) => AnswerRows { rows: Rows::One(values), ..Default::default() },
+                None => {
+                    AnswerRows { is_rest_retracted: emission.revision > 0, ..Default::default() }
+                }
             },
-            RowAnswer::Grouped(groups) => self.grouped(emission, groups),
+            Answered::Whole(RowAnswer::Grouped(groups)) => self.grouped(emission, groups),
+            Answered::Walk(walk) => self.walked(emission, walk),
         }
     }
 
     fn grouped(
         &self,
         emission: &Emission<()>,
-        groups: Groups<ByteKey, Vec<OutputValue>>,
+        Groups { rows, other }: Groups<ByteKey, Vec<OutputValue>>,
     ) -> AnswerRows {
+        let other = other.map(|other| other.value);
+        if self.is_plain {
+            let rows = Rows::Made(rows.into_iter());
+            return AnswerRows { rows, other, ..Default::default() };
+        }
+        let is_revision = emission.revision > 0;
         let mut retracted = Vec::new();
-        let mut ordered = order::Ordered::new(&self.sort, self.limit);
-        for (key, values) in groups.rows {
-            match self.row(emission, Some(&key), &values) {
-                Some(columns) => {
-                    let row = self.values(emission, Some(&key), &values);
-                    let by = self.sort.iter().map(|sort| row.value(&sort.answer)).collect();
-                    ordered.push(key, columns, by);
-                }
-                None => retracted.push(key),
+        let mut ordered = order::Ordered::new(&self.sort, self.limit, is_revision);
+        for (key, calls) in rows {
+            let row = self.values(emission, Some(&key), &calls);
+            if self.holds(&row) {
+                let columns = self.columns_of(&row);
+                let by = self.sort.iter().map(|sort| row.value(&sort.answer));
+                ordered.push((key.clone(), columns), by);
+            } else if is_revision {
+                retracted.push(key);
             }
         }
         let (rows, cut) = ordered.finish();
-        retracted.extend(cut);
-        if emission.revision == 0 {
-            retracted.clear();
+        retracted.extend(cut.into_iter().map(|(key, _)| key));
+        self.with_rest(emission, (Rows::Made(rows.into_iter()), retracted), other)
+    }
+
+    /// Orders many groups by their positions. Their rows are made when they are asked for.
+    fn walked(&self, emission: &Emission<()>, walk: Box<GroupWalk>) -> AnswerRows {
+        let other = walk.other();
+        if self.having.is_empty() && self.sort.is_empty() && self.limit.is_none() {
+            let positions: Vec<usize> = (0..walk.len()).collect();
+            let rows = Rows::Walked(walk, positions.into_iter());
+            return self.with_rest(emission, (rows, Vec::new()), other);
         }
+        let is_revision = emission.revision > 0;
+        let mut retracted = Vec::new();
+        let mut ordered = order::Ordered::new(&self.sort, self.limit, is_revision);
+        for position in 0..walk.len() {
+            let Some(key) = walk.key(position) else { continue };
+            let calls = walk.values_of(key, &self.asked);
+            let row = self.values(emission, Some(key), &calls);
+            if self.holds(&row) {
+                ordered.push(position, self.sort.iter().map(|sort| row.value(&sort.answer)));
+            } else if is_revision {
+                retracted.push(key.into());
+            }
+        }
+        let (positions, cut) = ordered.finish();
+        retracted.extend(cut.into_iter().filter_map(|at| walk.key(at)).map(ByteKey::from));
+        self.with_rest(emission, (Rows::Walked(walk, positions.into_iter()), retracted), other)
+    }
+
+    /// Adds the row `(other)`, and sorts the groups that do not hold.
+    fn with_rest(
+        &self,
+        emission: &Emission<()>,
+        (rows, mut retracted): (Rows, Vec<ByteKey>),
+        other: Option<Vec<OutputValue>>,
+    ) -> AnswerRows {
         retracted.sort_unstable();
-        let had_other = groups.other.is_some();
-        let other = groups.other.and_then(|mut other| {
-            other.value = self.row(emission, None, &other.value)?;
-            Some(other)
-        });
+        let had_other = other.is_some();
+        let other = other.and_then(|calls| self.row(emission, None, calls));
         let is_rest_retracted = had_other && other.is_none() && emission.revision > 0;
-        let rows = RowAnswer::Grouped(Groups { rows, other });
-        AnswerRows { rows, retracted, is_rest_retracted }
+        AnswerRows { rows, other, retracted, is_rest_retracted }
     }
 
     fn values<'a>(
         &'a self,
         emission: &Emission<()>,
-        key: Option<&'a ByteKey>,
+        key: Option<&'a [u8]>,
         calls: &'a [OutputValue],
     ) -> RowValues<'a> {
         let AnswerPlan { columns, form, .. } = self;
@@ -181,16 +228,46 @@ impl AnswerPlan {
     fn row(
         &self,
         emission: &Emission<()>,
-        key: Option<&ByteKey>,
-        calls: &[OutputValue],
+        key: Option<&[u8]>,
+        calls: Vec<OutputValue>,
     ) -> Option<Vec<OutputValue>> {
-        let row = self.values(emission, key, calls);
-        if !self.having.iter().all(|condition| row.truth(condition) == Some(true)) {
-            return None;
-        }
-        let columns = self.columns.iter().zip(&self.kinds);
-        Some(columns.map(|(column, kind)| of_kind(row.value(&column.answer), *kind)).collect())
+        let holds = self.is_plain || self.holds(&self.values(emission, key, &calls));
+        holds.then(|| self.columns(emission, key, calls))
     }
+
+    /// Returns true if all conditions on rows are true.
+    fn holds(&self, row: &RowValues<'_>) -> bool {
+        self.having.iter().all(|condition| row.truth(condition) == Some(true))
+    }
+
+    /// Returns the columns of a row whose aggregates have these values.
+    pub(super) fn columns(
+        &self,
+        emission: &Emission<()>,
+        key: Option<&[u8]>,
+        calls: Vec<OutputValue>,
+    ) -> Vec<OutputValue> {
+        match self.is_plain {
+            true => calls,
+            false => self.columns_of(&self.values(emission, key, &calls)),
+        }
+    }
+
+    fn columns_of(&self, row: &RowValues<'_>) -> Vec<OutputValue> {
+        let columns = self.columns.iter().zip(&self.kinds);
+        columns.map(|(column, kind)| of_kind(row.value(&column.answer), *kind)).collect()
+    }
+}
+
+/// Returns true if an expression needs the aggregate of this index.
+fn asks(answer: &Answer, index: usize, columns: &[Column]) -> bool {
+    answer.any(&|answer| match answer {
+        Answer::Call(call) => *call == index,
+        Answer::Column(column) => {
+            columns.get(*column).is_some_and(|column| asks(&column.answer, index, columns))
+        }
+        _ => false,
+    })
 }
 
 /// Returns a number as an estimate where the column has estimates.

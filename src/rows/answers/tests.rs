@@ -236,6 +236,42 @@ proptest! {
         prop_assert_eq!(kept(&lines(&first(&given))), kept(&lines(&expected)));
     }
 
+    /// A merger makes all rows of a window at once, and the groups are many for a unit test.
+    #[test]
+    fn s249_rows_that_are_made_when_they_are_fetched_are_those_of_a_merger(
+        values in prop::collection::vec((0u8..12, -9i32..9), 1..60),
+        rest in prop::sample::select(vec![
+            "",
+            "limit_groups = 4",
+            "having = 'n > 0'",
+            "sort = 'm, n desc'",
+            "sort = 'm desc'\nlimit = 2",
+            "sort = 'g desc'\nlimit = 3",
+            "having = 'count > 1 and g <> 3'\nsort = 'count desc'\nlimit = 4\nlimit_groups = 6",
+        ]),
+        agg in prop::sample::select(vec!["", ", sum(n) * 2 as twice"]),
+        is_pair: bool,
+    ) {
+        let group = if is_pair { "\"g\", \"n\"" } else { "\"g\"" };
+        let toml = format!(
+            "group = [{group}]\nagg = \"count, sum(n) as n, min(n) as m, p50(n){agg}\"\n{rest}"
+        );
+        let texts: Vec<String> = values.iter().map(|(g, n)| format!("g={g} n={n}")).collect();
+        let records: Vec<(i64, &str)> = texts.iter().map(|text| (1, text.as_str())).collect();
+        let options = MergerOptions { sources: Some(1), ..Default::default() };
+        let mut merger = pipeline(&toml).into_merger(options).unwrap();
+        let mut source = pipeline(&toml);
+        push(&mut source, &records);
+        source.finish();
+        while let Some(partial) = source.next_partial("a").unwrap() {
+            let partial = Partial::from_bytes(partial.into_bytes()).unwrap();
+            merger.add(&partial, Timestamp::from_millis(0)).unwrap();
+        }
+        let merged: Vec<RowEmission> =
+            std::iter::from_fn(|| merger.next_row().unwrap()).map(|row| row.emission).collect();
+        prop_assert_eq!(answered(&toml, &records), lines(&merged));
+    }
+
     #[test]
     fn s122_calculated_numbers_are_those_of_a_slow_evaluator(
         a in -1000i64..1000,

@@ -4,12 +4,14 @@
 mod answer;
 mod cell;
 mod extreme;
+mod group_walk;
 mod mixed;
 mod plan;
 mod source;
 
 pub use answer::ColumnKind;
 pub(super) use cell::{StateSpec, TOP_ROWS_MIN};
+pub(super) use group_walk::{Answered, GroupWalk};
 pub(super) use plan::{ColumnAnswer, Plan, RowTest};
 
 use crate::aggregate::{
@@ -43,6 +45,16 @@ impl Columns {
     pub(super) fn new(states: Vec<StateSpec>, answers: Vec<ColumnAnswer>) -> Self {
         let grows = states.iter().any(StateSpec::grows);
         Columns { states: states.into(), answers: answers.into(), grows }
+    }
+
+    /// Returns the values of the wanted columns. The others are null.
+    fn output_of(&self, cells: &Cells, wanted: &[bool]) -> Vec<OutputValue> {
+        let answers = self.answers.iter().zip(wanted);
+        let value = |(answer, is_wanted): (&ColumnAnswer, &bool)| match is_wanted {
+            true => answer.of(&self.states, cells),
+            false => OutputValue::Null,
+        };
+        answers.map(value).collect()
     }
 
     // Out of line: it stands twice in what a `group_by` does with each record, and that is to stay

@@ -1,31 +1,70 @@
 //! Comma-separated values according to RFC 4180, with a header and line feeds.
 //!
+//! There is one line per window and group. If the pipeline has top columns, there is one line per
+//! rank instead, on which the other columns are repeated. The bounds of approximate numbers are in
+//! separate columns.
+//!
 //! Quotes separate values that are written alike, as in PostgreSQL's `COPY`: a missing value is
 //! nothing between two commas, and empty text is `""`. Text that reads as a number, a boolean or
 //! `(other)` is in quotes too. Numbers, booleans and times never are.
 
-use super::cell::{Cell, OTHER};
+use super::cell::OTHER;
+use super::sheet::{Shape, at_place};
+use super::text::{push_float, push_integer};
 use std::io::{self, Write};
+use streamgauge::Window;
+use streamgauge::row::{Number, OutputValue, TopValue};
+use streamgauge::rows::{ColumnKind, RowEmission};
 
-/// Writes lines of cells as CSV.
+/// Writes emissions as CSV.
 pub(crate) struct CsvWriter<W> {
     out: W,
-    /// The header, until it is written.
-    header: Option<Vec<String>>,
+    shape: Shape,
+    has_header: bool,
+    has_ranks: bool,
+    /// The window of the last line, and its fields.
+    window: Option<(Option<Window>, Vec<u8>)>,
+    line: Vec<u8>,
 }
 
 impl<W: Write> CsvWriter<W> {
-    pub(crate) fn new(out: W, header: &[String]) -> Self {
-        CsvWriter { out, header: Some(header.to_vec()) }
+    pub(crate) fn new(out: W, shape: Shape) -> Self {
+        let has_ranks = shape.has_ranks();
+        CsvWriter { out, shape, has_header: false, has_ranks, window: None, line: Vec::new() }
     }
 
-    /// Writes a line, which has a cell for every column.
-    pub(crate) fn line(&mut self, cells: &[Cell]) -> io::Result<()> {
+    /// Writes the lines of an emission.
+    pub(crate) fn emission(&mut self, emission: &RowEmission) -> io::Result<()> {
         self.write_header()?;
-        write_fields(&mut self.out, cells.iter().map(|cell| (cell.as_str(), is_ambiguous(cell))))
+        if emission.is_retracted() {
+            self.retraction(emission);
+            return self.end_line();
+        }
+        let tops = emission.values.iter().map(|value| rows_of(value).len());
+        for rank in 0..tops.max().unwrap_or_default().max(1) {
+            self.begin_line(emission);
+            if self.has_ranks {
+                if emission.values.iter().any(|value| rows_of(value).len() > rank) {
+                    push_integer(&mut self.line, rank as i128 + 1);
+                }
+                self.line.push(b',');
+            }
+            let places = self.shape.query_of(emission).map(|query| query.columns.as_slice());
+            for (place, (_, kind)) in self.shape.columns.iter().enumerate() {
+                let value = at_place(&emission.values, places, place).unwrap_or(&OutputValue::Null);
+                match kind {
+                    ColumnKind::Top => push_top(&mut self.line, rows_of(value).get(rank)),
+                    ColumnKind::Estimate => push_estimate(&mut self.line, value),
+                    _ => push_value(&mut self.line, value),
+                }
+                self.line.push(b',');
+            }
+            self.end_line()?;
+        }
+        Ok(())
     }
 
-    /// Flushes the output. Writes the header even if there are no lines.
+    /// Flushes the output.
     pub(crate) fn flush(&mut self) -> io::Result<()> {
         self.out.flush()
     }
@@ -36,102 +75,211 @@ impl<W: Write> CsvWriter<W> {
         self.out.flush()
     }
 
-    fn write_header(&mut self) -> io::Result<()> {
-        match self.header.take() {
-            Some(header) => {
-                write_fields(&mut self.out, header.iter().map(|name| (name.as_str(), false)))
+    /// Begins a line with the fields of the window and the group. A comma is behind each field.
+    fn begin_line(&mut self, emission: &RowEmission) {
+        self.line.clear();
+        let query = self.shape.query_of(emission);
+        if self.shape.is_of_queries() {
+            let name = query.map_or("", |query| query.name.as_str());
+            push_escaped(&mut self.line, name, is_ambiguous(name));
+            self.line.push(b',');
+        }
+        match &self.window {
+            // Each query may have a time zone of its own.
+            Some((window, fields)) if *window == emission.window && query.is_none() => {
+                self.line.extend_from_slice(fields);
             }
-            None => Ok(()),
+            _ => {
+                let fields = self.window_fields(emission);
+                self.line.extend_from_slice(&fields);
+                self.window = Some((emission.window, fields));
+            }
+        }
+        let places = self.shape.query_of(emission).map(|query| query.group.as_slice());
+        for place in 0..self.shape.group.len() {
+            if let Some(value) = at_place(&emission.group, places, place) {
+                push_value(&mut self.line, value);
+            }
+            self.line.push(b',');
+        }
+        push_integer(&mut self.line, i128::from(emission.revision));
+        self.line.push(b',');
+        if self.has_retracted() {
+            self.line.extend_from_slice(if emission.is_retracted() { b"true," } else { b"," });
+        }
+    }
+
+    /// Makes the line of a row that takes back an earlier one. The other fields are empty.
+    fn retraction(&mut self, emission: &RowEmission) {
+        self.begin_line(emission);
+        let mut fields = self.line_fields();
+        if !self.has_retracted() && fields > 0 {
+            self.line.extend_from_slice(b"retracted,");
+            fields -= 1;
+        }
+        self.line.extend(std::iter::repeat_n(b',', fields));
+    }
+
+    /// Returns the number of fields behind those of the window and the group.
+    fn line_fields(&self) -> usize {
+        let columns = self.shape.columns.iter().map(|(_, kind)| suffixes(*kind).len());
+        usize::from(self.has_ranks) + columns.sum::<usize>()
+    }
+
+    /// Writes the line, which has a comma behind each field.
+    fn end_line(&mut self) -> io::Result<()> {
+        self.line.pop();
+        self.line.push(b'\n');
+        self.out.write_all(&self.line)
+    }
+
+    fn window_fields(&self, emission: &RowEmission) -> Vec<u8> {
+        let mut fields = Vec::new();
+        if self.shape.windowed {
+            let window = emission.window.filter(|window| window.is_timed());
+            let times = window.map(|window| [window.start(), window.end()]);
+            for time in times.map_or([None, None], |times| times.map(Some)) {
+                let text = time.map_or_else(String::new, |time| self.shape.time(emission, time));
+                fields.extend_from_slice(text.as_bytes());
+                fields.push(b',');
+            }
+        }
+        if self.shape.numbered {
+            if let Some(number) = emission.window.and_then(Window::number) {
+                push_integer(&mut fields, i128::from(number));
+            }
+            fields.push(b',');
+        }
+        fields
+    }
+
+    fn has_retracted(&self) -> bool {
+        self.shape.retracts || self.shape.resumed
+    }
+
+    fn write_header(&mut self) -> io::Result<()> {
+        if self.has_header {
+            return Ok(());
+        }
+        self.has_header = true;
+        let times = ["window_start", "window_end"].into_iter().filter(|_| self.shape.windowed);
+        let query = self.shape.is_of_queries().then_some("query");
+        let mut names: Vec<String> = query.into_iter().chain(times).map(str::to_owned).collect();
+        names.extend(self.shape.numbered.then(|| "window_number".to_owned()));
+        names.extend(self.shape.group.iter().cloned());
+        names.push("revision".to_owned());
+        names.extend(self.has_retracted().then(|| "retracted".to_owned()));
+        names.extend(self.has_ranks.then(|| "rank".to_owned()));
+        for (name, kind) in &self.shape.columns {
+            names.extend(suffixes(*kind).iter().map(|suffix| format!("{name}{suffix}")));
+        }
+        self.line.clear();
+        for name in names {
+            push_escaped(&mut self.line, &name, false);
+            self.line.push(b',');
+        }
+        self.end_line()
+    }
+}
+
+/// Returns what is added to the name of a column in the names of its fields.
+fn suffixes(kind: ColumnKind) -> &'static [&'static str] {
+    match kind {
+        ColumnKind::Estimate => &["", " lower", " upper"],
+        ColumnKind::Top => &["", " count", " lower", " upper", " guaranteed"],
+        _ => &[""],
+    }
+}
+
+/// Returns the rows of a top-k; none of any other value.
+fn rows_of(value: &OutputValue) -> &[TopValue] {
+    if let OutputValue::Top(rows) = value { rows } else { &[] }
+}
+
+fn push_top(line: &mut Vec<u8>, row: Option<&TopValue>) {
+    let Some(row) = row else { return line.extend_from_slice(b",,,,") };
+    push_value(line, &row.key);
+    for count in [row.count, row.lower, row.upper] {
+        line.push(b',');
+        push_integer(line, i128::from(count));
+    }
+    line.extend_from_slice(if row.guaranteed { b",true" } else { b",false" });
+}
+
+fn push_estimate(line: &mut Vec<u8>, value: &OutputValue) {
+    let OutputValue::Estimate { value, lower, upper } = value else {
+        push_value(line, value);
+        return line.extend_from_slice(b",,");
+    };
+    let start = line.len();
+    push_number(line, *value);
+    let end = line.len();
+    for bound in [lower, upper] {
+        line.push(b',');
+        match bound {
+            // A bound of which nothing is known is infinite.
+            Number::Float(float) if float.is_infinite() => {}
+            bound if is_same(bound, value) => line.extend_from_within(start..end),
+            bound => push_number(line, *bound),
         }
     }
 }
 
-/// Returns true if the cell is text that would read as another value without quotes.
-fn is_ambiguous(cell: &Cell) -> bool {
-    let Cell::Text(text) = cell else { return false };
-    text.is_empty()
-        || ["true", "false", OTHER].contains(&text.as_str())
-        || text.trim().parse::<f64>().is_ok()
+/// Returns true if two numbers are written alike.
+fn is_same(a: &Number, b: &Number) -> bool {
+    match (a, b) {
+        (Number::Int(a), Number::Int(b)) => a == b,
+        (Number::Float(a), Number::Float(b)) => a.to_bits() == b.to_bits(),
+        _ => false,
+    }
 }
 
-/// Writes fields. A field is in quotes if its characters or the caller require it.
-fn write_fields<'a>(
-    out: &mut impl Write,
-    fields: impl Iterator<Item = (&'a str, bool)>,
-) -> io::Result<()> {
-    for (index, (field, quoted)) in fields.enumerate() {
-        if index > 0 {
-            out.write_all(b",")?;
+fn push_number(line: &mut Vec<u8>, number: Number) {
+    match number {
+        Number::Int(integer) => push_integer(line, integer),
+        Number::Float(float) => push_float(line, float),
+    }
+}
+
+fn push_value(line: &mut Vec<u8>, value: &OutputValue) {
+    match value {
+        OutputValue::Null => {}
+        OutputValue::Integer(integer) => push_integer(line, *integer),
+        OutputValue::Float(float) => push_float(line, *float),
+        OutputValue::Text(text) => push_escaped(line, text, is_ambiguous(text)),
+        OutputValue::Other => line.extend_from_slice(OTHER.as_bytes()),
+        list @ OutputValue::List(_) => {
+            let text = list.to_string();
+            push_escaped(line, &text, is_ambiguous(&text));
         }
-        match quoted || field.contains([',', '"', '\n', '\r']) {
-            true => write!(out, "\"{}\"", field.replace('"', "\"\""))?,
-            false => out.write_all(field.as_bytes())?,
+        other => push_escaped(line, &other.to_string(), false),
+    }
+}
+
+/// Returns true if text would read as another value without quotes.
+fn is_ambiguous(text: &str) -> bool {
+    let Some(first) = text.bytes().next() else { return true };
+    // No other letter begins a number or a boolean. `parse` knows infinities and NaN.
+    if first.is_ascii_alphabetic() && !b"tfinIN".contains(&first) || first == b'/' {
+        return false;
+    }
+    ["true", "false", OTHER].contains(&text) || text.trim().parse::<f64>().is_ok()
+}
+
+/// Appends a field, in quotes if its characters or the caller require it.
+fn push_escaped(line: &mut Vec<u8>, field: &str, is_quoted: bool) {
+    if !is_quoted && !field.bytes().any(|byte| matches!(byte, b',' | b'"' | b'\n' | b'\r')) {
+        return line.extend_from_slice(field.as_bytes());
+    }
+    line.push(b'"');
+    for byte in field.bytes() {
+        line.push(byte);
+        if byte == b'"' {
+            line.push(byte);
         }
     }
-    out.write_all(b"\n")
+    line.push(b'"');
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    /// Reads one line of CSV with an independent reader.
-    fn read_back(text: &str) -> Vec<String> {
-        let mut reader = csv::ReaderBuilder::new()
-            .has_headers(false)
-            .flexible(true)
-            .from_reader(text.as_bytes());
-        let record = reader.records().next().unwrap().unwrap();
-        record.iter().map(str::to_owned).collect()
-    }
-
-    proptest! {
-        #[test]
-        fn written_csv_is_read_back(fields in prop::collection::vec("[a-z,\"\r\n é]{1,12}", 1..6)) {
-            let mut out = Vec::new();
-            CsvWriter::new(&mut out, &[])
-                .line(&fields.iter().cloned().map(Cell::Text).collect::<Vec<_>>())
-                .unwrap();
-            let text = String::from_utf8(out).unwrap();
-            prop_assert_eq!(read_back(text.strip_prefix('\n').unwrap()), fields);
-        }
-    }
-
-    fn line(cells: &[Cell]) -> String {
-        let mut out = Vec::new();
-        CsvWriter::new(&mut out, &[]).line(cells).unwrap();
-        String::from_utf8(out).unwrap().trim_start_matches('\n').to_owned()
-    }
-
-    #[test]
-    fn s94_values_that_differ_are_written_differently() {
-        let text = |text: &str| Cell::Text(text.to_owned());
-        let number = |text: &str| Cell::Number(text.to_owned());
-        let cells = [
-            Cell::Empty,
-            text(""),
-            number("0"),
-            text("0"),
-            number("true"),
-            text("true"),
-            Cell::Other,
-            text("(other)"),
-            text("abc"),
-        ];
-        assert_eq!(line(&cells), ",\"\",0,\"0\",true,\"true\",(other),\"(other)\",abc\n");
-        for like_a_number in ["007", "1.10", " 7", "1e5", "-0", "+1", "nan"] {
-            assert_eq!(line(&[text(like_a_number)]), format!("\"{like_a_number}\"\n"));
-        }
-        for other in ["12ms", "1,5", "-", "NA", "2024-01-01", "10.0.0.1"] {
-            assert_eq!(line(&[text(other)]).starts_with('"'), other.contains(','), "{other}");
-        }
-    }
-
-    #[test]
-    fn no_lines_leave_the_header() {
-        let mut out = Vec::new();
-        CsvWriter::new(&mut out, &["a,b".to_owned(), "c".to_owned()]).finish().unwrap();
-        assert_eq!(out, b"\"a,b\",c\n");
-    }
-}
+mod tests;

@@ -7,6 +7,7 @@ mod fit;
 mod sheet;
 mod shorten;
 pub(crate) mod table;
+mod text;
 
 pub(crate) use cell::printable;
 pub(crate) use sheet::Shape;
@@ -15,7 +16,7 @@ pub(crate) use shorten::{cut_end, cut_middle};
 pub(crate) use table::Terminal;
 
 use self::csv::CsvWriter;
-use self::sheet::{Reader, Sheet};
+use self::sheet::Sheet;
 use self::table::TableWriter;
 use crate::view::html::{Facts, Origin, PageWriter};
 use crate::view::live::LiveWriter;
@@ -27,7 +28,7 @@ use streamgauge::rows::{JsonLines, RowEmission};
 pub(crate) enum OutputWriter<W> {
     Table(Sheet, TableWriter<W>),
     Json(JsonLines, W),
-    Csv(Sheet, CsvWriter<W>),
+    Csv(CsvWriter<W>),
     Html(Box<PageWriter<W>>),
     /// A screen, and the table that is printed after it.
     Live(Box<LiveWriter>, Box<OutputWriter<W>>),
@@ -36,16 +37,14 @@ pub(crate) enum OutputWriter<W> {
 impl<W: Write> OutputWriter<W> {
     /// Creates a writer of a table as wide as the terminal.
     pub(crate) fn table(shape: Shape, terminal: Terminal, out: W) -> Self {
-        let sheet = Sheet::new(shape, Reader::Person);
+        let sheet = Sheet::new(shape);
         let writer = TableWriter::new(out, terminal, &sheet.header());
         OutputWriter::Table(sheet, writer)
     }
 
     /// Creates a writer of CSV with a header.
     pub(crate) fn csv(shape: Shape, out: W) -> Self {
-        let sheet = Sheet::new(shape, Reader::Program);
-        let writer = CsvWriter::new(out, &sheet.header());
-        OutputWriter::Csv(sheet, writer)
+        OutputWriter::Csv(CsvWriter::new(out, shape))
     }
 
     /// Creates a writer of a page of HTML.
@@ -60,9 +59,7 @@ impl<W: Write> OutputWriter<W> {
                 sheet.lines(emission).into_iter().try_for_each(|line| writer.line(line))
             }
             OutputWriter::Json(lines, out) => lines.write(emission, out),
-            OutputWriter::Csv(sheet, writer) => {
-                sheet.lines(emission).iter().try_for_each(|line| writer.line(line))
-            }
+            OutputWriter::Csv(writer) => writer.emission(emission),
             OutputWriter::Html(page) => page.emission(emission),
             OutputWriter::Live(live, _) => {
                 live.emission(emission);
@@ -100,7 +97,7 @@ impl<W: Write> OutputWriter<W> {
         match self {
             OutputWriter::Table(_, writer) => writer.flush(),
             OutputWriter::Json(_, out) => out.flush(),
-            OutputWriter::Csv(_, writer) => writer.flush(),
+            OutputWriter::Csv(writer) => writer.flush(),
             // A page is written at its end, and a screen draws itself.
             OutputWriter::Html(_) | OutputWriter::Live(..) => Ok(()),
         }
@@ -109,7 +106,7 @@ impl<W: Write> OutputWriter<W> {
     /// Writes the end of the output. No more rows follow.
     pub(crate) fn finish(&mut self) -> io::Result<()> {
         match self {
-            OutputWriter::Csv(_, writer) => writer.finish(),
+            OutputWriter::Csv(writer) => writer.finish(),
             OutputWriter::Html(page) => page.finish(),
             OutputWriter::Live(live, table) => table.all(&live.finish()?),
             _ => self.flush(),

@@ -1,11 +1,10 @@
-//! Emissions as lines of cells, for the table and for CSV.
+//! Emissions as lines of cells, for a table.
 //!
 //! There is one line per window and group. If the pipeline has top columns, there is one line per
-//! rank instead: the top columns are side by side, and the other columns are repeated (CSV) or are
-//! only in the first line (table). The bounds of approximate numbers are in separate columns (CSV),
-//! or in brackets unless the number is exact (table). A table omits what its reader knows: the end
-//! of a window, whose size is a flag, and the digits of a float after the sixth. Counted and
-//! computed numbers have commas between thousands; keys are unchanged.
+//! rank instead: the top columns are side by side, and the other columns are only in the first line.
+//! The bounds of approximate numbers are in brackets unless the number is exact. A table omits what
+//! its reader knows: the end of a window, whose size is a flag, and the digits of a float after the
+//! sixth. Counted and computed numbers have commas between thousands; keys are unchanged.
 
 use super::cell::{Cell, unmistakable};
 use super::digits::{DIGITS, count, rounded, with_separators};
@@ -13,15 +12,6 @@ use streamgauge::row::{Number, OutputValue, TopValue};
 use streamgauge::rows::{ColumnKind, OutputColumn, Query, RowEmission, RowPipeline};
 use streamgauge::window::TimeZone;
 use streamgauge::{Timestamp, Window};
-
-/// The reader of the lines.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Reader {
-    /// A person who reads a table.
-    Person,
-    /// A program that reads CSV.
-    Program,
-}
 
 /// The shape of a pipeline's answers.
 #[derive(Clone, Debug)]
@@ -49,11 +39,11 @@ pub(crate) struct Shape {
 /// Where a query's values are in the shape of all queries.
 #[derive(Clone, Debug)]
 pub(crate) struct QueryShape {
-    name: String,
+    pub(super) name: String,
     /// The index of each field of the grouping.
-    group: Vec<usize>,
+    pub(super) group: Vec<usize>,
     /// The index of each column.
-    columns: Vec<usize>,
+    pub(super) columns: Vec<usize>,
 }
 
 impl Shape {
@@ -109,47 +99,66 @@ impl Shape {
             }
         }
     }
+
+    /// Returns true if a column is a list, so that a line is a rank.
+    pub(super) fn has_ranks(&self) -> bool {
+        self.columns.iter().any(|(_, kind)| *kind == ColumnKind::Top)
+    }
+
+    /// Returns true if rows say which query they answer.
+    pub(super) fn is_of_queries(&self) -> bool {
+        !self.queries.is_empty()
+    }
+
+    pub(super) fn query_of(&self, emission: &RowEmission) -> Option<&QueryShape> {
+        let name = emission.form.query.as_ref()?;
+        self.queries.iter().find(|query| query.name == *name)
+    }
+
+    /// Returns a time of an emission as all outputs show it.
+    pub(super) fn time(&self, emission: &RowEmission, time: Timestamp) -> String {
+        let zone = match self.is_of_queries() {
+            true => emission.form.zone.as_ref(),
+            false => self.zone.as_ref(),
+        };
+        zone.map_or_else(|| time.to_string(), |zone| zone.display(time).to_string())
+    }
 }
 
 /// Converts emissions to lines.
 #[derive(Clone, Debug)]
 pub(crate) struct Sheet {
     shape: Shape,
-    reader: Reader,
 }
 
 impl Sheet {
-    pub(crate) fn new(shape: Shape, reader: Reader) -> Self {
-        Sheet { shape, reader }
+    pub(crate) fn new(shape: Shape) -> Self {
+        Sheet { shape }
     }
 
     /// Returns the names of the columns.
     pub(crate) fn header(&self) -> Vec<String> {
         let mut names = Vec::new();
-        if self.is_of_queries() {
+        if self.shape.is_of_queries() {
             names.push("query".to_owned());
         }
         if self.shape.windowed {
             names.push("window_start".to_owned());
-            names.extend((self.reader == Reader::Program).then(|| "window_end".to_owned()));
         }
         names.extend(self.shape.numbered.then(|| "window_number".to_owned()));
         names.extend(self.shape.group.iter().cloned());
         if self.has_revision() {
             names.push("revision".to_owned());
         }
-        if self.has_retracted() {
+        if self.shape.retracts {
             names.push("retracted".to_owned());
         }
-        if self.has_ranks() {
+        if self.shape.has_ranks() {
             names.push("rank".to_owned());
         }
         for (name, kind) in &self.shape.columns {
-            let suffixes = self.suffixes(*kind);
-            names.extend(suffixes.iter().map(|suffix| match suffix.strip_prefix(' ') {
-                None if !suffix.is_empty() => (*suffix).to_owned(),
-                _ => format!("{name}{suffix}"),
-            }));
+            names.push(name.clone());
+            names.extend((*kind == ColumnKind::Top).then(|| "count".to_owned()));
         }
         names
     }
@@ -163,19 +172,15 @@ impl Sheet {
         (0..ranks).map(|index| self.line(emission, index)).collect()
     }
 
-    fn has_retracted(&self) -> bool {
-        self.shape.retracts || self.shape.resumed && self.reader == Reader::Program
-    }
-
     fn line(&self, emission: &RowEmission, index: usize) -> Vec<Cell> {
-        let repeated = index > 0 && self.reader == Reader::Person;
-        let query = self.query_of(emission);
+        let repeated = index > 0;
+        let query = self.shape.query_of(emission);
         let mut cells = Vec::new();
-        if self.is_of_queries() {
+        if self.shape.is_of_queries() {
             cells.push(Cell::Text(query.map_or_else(String::new, |query| query.name.clone())));
         }
         if self.shape.windowed {
-            cells.extend(self.window_cells(emission));
+            cells.push(self.window_cell(emission));
         }
         if self.shape.numbered {
             let number = emission.window.and_then(Window::number);
@@ -190,7 +195,7 @@ impl Sheet {
         if self.has_revision() {
             cells.push(Cell::Number(emission.revision.to_string()));
         }
-        if self.has_retracted() {
+        if self.shape.retracts {
             cells.push(if emission.is_retracted() {
                 Cell::Number("true".to_owned())
             } else {
@@ -201,54 +206,34 @@ impl Sheet {
             cells.fill(Cell::Empty);
         }
         if emission.is_retracted() {
-            if !self.has_retracted() {
+            if !self.shape.retracts {
                 cells.push(Cell::Text("retracted".to_owned()));
             }
             cells.resize(self.header().len(), Cell::Empty);
             return cells;
         }
-        if self.has_ranks() {
+        if self.shape.has_ranks() {
             cells.push(self.rank(emission, index));
         }
         for (place, (_, kind)) in self.shape.columns.iter().enumerate() {
             let columns = query.map(|query| query.columns.as_slice());
             match (at_place(&emission.values, columns, place), kind) {
-                (None, _) => cells.extend(vec![Cell::Empty; self.suffixes(*kind).len()]),
+                (None, ColumnKind::Top) => cells.extend([Cell::Empty, Cell::Empty]),
+                (None, _) => cells.push(Cell::Empty),
                 (Some(value), ColumnKind::Top) => cells.extend(self.top_cells(value, index)),
                 _ if repeated => cells.push(Cell::Empty),
-                (Some(value), ColumnKind::Estimate) => cells.extend(self.estimate_cells(value)),
+                (Some(value), ColumnKind::Estimate) => cells.push(self.estimate(value)),
                 (Some(value), _) => cells.push(self.plain(value)),
             }
         }
         cells
     }
 
-    /// Returns true if rows say which query they answer.
-    fn is_of_queries(&self) -> bool {
-        !self.shape.queries.is_empty()
-    }
-
-    fn query_of(&self, emission: &RowEmission) -> Option<&QueryShape> {
-        let name = emission.form.query.as_ref()?;
-        self.shape.queries.iter().find(|query| query.name == *name)
-    }
-
-    fn window_cells(&self, emission: &RowEmission) -> Vec<Cell> {
-        let zone = match self.is_of_queries() {
-            true => emission.form.zone.as_ref(),
-            false => self.shape.zone.as_ref(),
-        };
-        let time = |time: Timestamp| {
-            zone.map_or_else(|| time.to_string(), |zone| zone.display(time).to_string())
-        };
-        let (start, end) = emission
-            .window
-            .map_or_else(Default::default, |window| (time(window.start()), time(window.end())));
-        match self.reader {
-            // Behind the milliseconds there is Z or an offset.
-            Reader::Person => vec![Cell::Time(start.replacen(".000", "", 1))],
-            Reader::Program => vec![Cell::Time(start), Cell::Time(end)],
-        }
+    fn window_cell(&self, emission: &RowEmission) -> Cell {
+        let start = emission.window.filter(|window| window.is_timed()).map(Window::start);
+        let start = start.map_or_else(String::new, |start| self.shape.time(emission, start));
+        // Behind the milliseconds there is Z or an offset.
+        Cell::Time(start.replacen(".000", "", 1))
     }
 
     /// Returns the rank of a line; empty if no top column has a row there.
@@ -260,53 +245,26 @@ impl Sheet {
         if filled { Cell::Number((index + 1).to_string()) } else { Cell::Empty }
     }
 
-    fn top_cells(&self, value: &OutputValue, index: usize) -> Vec<Cell> {
+    fn top_cells(&self, value: &OutputValue, index: usize) -> [Cell; 2] {
         let row = if let OutputValue::Top(rows) = value { rows.get(index) } else { None };
-        let Some(row) = row else { return vec![Cell::Empty; self.suffixes(ColumnKind::Top).len()] };
-        let number = |count: u64| Cell::Number(count.to_string());
-        match self.reader {
-            Reader::Person => vec![self.key(&row.key), top_count(row)],
-            Reader::Program => {
-                let guaranteed = Cell::Number(row.guaranteed.to_string());
-                vec![
-                    self.key(&row.key),
-                    number(row.count),
-                    number(row.lower),
-                    number(row.upper),
-                    guaranteed,
-                ]
-            }
-        }
+        row.map_or([Cell::Empty, Cell::Empty], |row| [self.key(&row.key), top_count(row)])
     }
 
-    fn estimate_cells(&self, value: &OutputValue) -> Vec<Cell> {
+    fn estimate(&self, value: &OutputValue) -> Cell {
         let OutputValue::Estimate { value, lower, upper } = value else {
-            let mut cells = vec![Cell::Empty; self.suffixes(ColumnKind::Estimate).len()];
-            if let Some(first) = cells.first_mut() {
-                *first = self.plain(value);
-            }
-            return cells;
+            return self.plain(value);
         };
         let [value, lower, upper] = [value, lower, upper].map(|number| self.number(*number));
-        match self.reader {
-            Reader::Person if lower == upper => vec![Cell::Number(value)],
-            Reader::Person => vec![Cell::Estimate(value, format!("[{lower}, {upper}]"))],
-            Reader::Program => {
-                // A bound of which nothing is known is infinite.
-                let bound = |text: String| match text.ends_with("inf") {
-                    true => Cell::Null,
-                    false => Cell::Number(text),
-                };
-                vec![Cell::Number(value), bound(lower), bound(upper)]
-            }
+        match lower == upper {
+            true => Cell::Number(value),
+            false => Cell::Estimate(value, format!("[{lower}, {upper}]")),
         }
     }
 
     fn number(&self, number: Number) -> String {
-        match (self.reader, number) {
-            (Reader::Person, Number::Float(float)) => with_separators(&rounded(float, DIGITS)),
-            (Reader::Person, Number::Int(integer)) => with_separators(&integer.to_string()),
-            (Reader::Program, _) => number.to_string(),
+        match number {
+            Number::Float(float) => with_separators(&rounded(float, DIGITS)),
+            Number::Int(integer) => with_separators(&integer.to_string()),
         }
     }
 
@@ -314,7 +272,7 @@ impl Sheet {
     fn plain(&self, value: &OutputValue) -> Cell {
         match value {
             OutputValue::Float(float) => Cell::Number(self.number(Number::Float(*float))),
-            OutputValue::Integer(_) | OutputValue::Decimal(_) if self.reader == Reader::Person => {
+            OutputValue::Integer(_) | OutputValue::Decimal(_) => {
                 Cell::Number(with_separators(&value.to_string()))
             }
             value => self.key(value),
@@ -325,44 +283,22 @@ impl Sheet {
     fn key(&self, value: &OutputValue) -> Cell {
         match value {
             OutputValue::Null => Cell::Null,
-            OutputValue::Text(text) if self.reader == Reader::Person => {
-                Cell::Text(unmistakable(text))
-            }
-            OutputValue::Text(text) => Cell::Text(text.clone()),
+            OutputValue::Text(text) => Cell::Text(unmistakable(text)),
             OutputValue::Other => Cell::Other,
             OutputValue::List(_) => Cell::Text(value.to_string()),
-            OutputValue::Float(float) if self.reader == Reader::Person => {
-                Cell::Number(rounded(*float, DIGITS))
-            }
+            OutputValue::Float(float) => Cell::Number(rounded(*float, DIGITS)),
             number => Cell::Number(number.to_string()),
         }
     }
 
-    /// Returns the names of a column's cells in the header. A name that begins with a space is
-    /// added to the column's name; any other name replaces it.
-    fn suffixes(&self, kind: ColumnKind) -> &'static [&'static str] {
-        match (kind, self.reader) {
-            (ColumnKind::Estimate, Reader::Program) => &["", " lower", " upper"],
-            (ColumnKind::Top, Reader::Person) => &["", "count"],
-            (ColumnKind::Top, Reader::Program) => {
-                &["", " count", " lower", " upper", " guaranteed"]
-            }
-            _ => &[""],
-        }
-    }
-
     fn has_revision(&self) -> bool {
-        self.shape.revised || self.shape.retracts || self.reader == Reader::Program
-    }
-
-    fn has_ranks(&self) -> bool {
-        self.shape.columns.iter().any(|(_, kind)| *kind == ColumnKind::Top)
+        self.shape.revised || self.shape.retracts
     }
 }
 
 /// Returns the value at a place of the shape. `places` are those of the values; `None` if each is
 /// at its own.
-fn at_place<'a>(
+pub(super) fn at_place<'a>(
     values: &'a [OutputValue],
     places: Option<&[usize]>,
     place: usize,
@@ -437,8 +373,8 @@ mod tests {
         }
     }
 
-    fn written(reader: Reader) -> Vec<String> {
-        let sheet = Sheet::new(shape(), reader);
+    fn written() -> Vec<String> {
+        let sheet = Sheet::new(shape());
         let shown = |cell: &Cell| match cell {
             Cell::Null => "null".to_owned(),
             Cell::Estimate(value, bounds) => format!("{value} {bounds}"),
@@ -456,18 +392,7 @@ mod tests {
             "null|1|3|5 [4, 6]|/x|2|k|3",
             "|2|||/y|1 [0, 1]||",
         ];
-        assert_eq!(written(Reader::Person), expected);
-    }
-
-    #[test]
-    fn every_line_of_csv_is_complete() {
-        let expected = [
-            "country|revision|rank|count|p50(x)|p50(x) lower|p50(x) upper|a|a count|a lower|a \
-             upper|a guaranteed|b|b count|b lower|b upper|b guaranteed",
-            "null|0|1|3|5|4|6|/x|2|2|2|true|k|3|3|3|true",
-            "null|0|2|3|5|4|6|/y|1|0|1|true|||||",
-        ];
-        assert_eq!(written(Reader::Program), expected);
+        assert_eq!(written(), expected);
     }
 
     #[test]
@@ -475,7 +400,7 @@ mod tests {
         let mut emission = emission();
         emission.values[2] = top(&[]);
         emission.values[3] = top(&[]);
-        let lines = Sheet::new(shape(), Reader::Person).lines(&emission);
+        let lines = Sheet::new(shape()).lines(&emission);
         assert_eq!(lines.len(), 1);
         assert_eq!(lines[0][1], Cell::Empty);
     }
