@@ -111,10 +111,12 @@ pub(crate) enum Tag {
     OfGroups = 21,
     OfRows = 22,
     Queries = 23,
+    #[cfg_attr(not(feature = "files"), expect(dead_code, reason = "only runs over files write it"))]
+    Following = 24,
 }
 
 /// The names of the sections, by tag.
-const NAMES: [&str; 24] = [
+const NAMES: [&str; 25] = [
     "",
     "description",
     "clock",
@@ -139,10 +141,11 @@ const NAMES: [&str; 24] = [
     "windows of groups",
     "windows of rows",
     "queries",
+    "following",
 ];
 
 /// The highest tag of this version.
-const TAG_MAX: u8 = Tag::Queries as u8;
+const TAG_MAX: u8 = Tag::Following as u8;
 
 impl Tag {
     /// Returns the name of a tag that was read from an envelope.

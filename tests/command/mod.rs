@@ -8,6 +8,8 @@ mod detection;
 mod documents;
 mod finish;
 mod flags;
+#[cfg(unix)]
+mod follow;
 mod formats;
 mod kcl;
 #[cfg(feature = "kinesis")]

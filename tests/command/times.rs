@@ -55,6 +55,29 @@ fn s92_a_missing_year_that_cannot_be_derived_is_an_error() {
 }
 
 #[test]
+fn s262_the_year_of_syslog_goes_on_from_the_state() {
+    let folder = Folder::new("s262_the_year_of_syslog");
+    let (file, state) = (folder.path("messages.csv"), folder.path("state"));
+    let run = |text: &str, modified: u64| {
+        folder.file("messages.csv", text);
+        set_modified(&file, modified);
+        let run = ["run", &file, "--time-format", "syslog", "--state", &state];
+        streamgauge(&[&run[..], &BY_DAY].concat()).json()
+    };
+    let eve = "time,host\nDec 31 23:59:58,web1\n";
+    // 2023-12-31T23:59:59Z, and the morning after it.
+    assert_eq!(starts(&run(eve, 1_704_067_199)), ["2023-12-31T00:00:00.000Z"]);
+    let two = format!("{eve}Dec 31 23:59:59,web2\nJan  1 00:00:01,web1\n");
+    let rows = run(&two, 1_704_088_800);
+    assert_eq!(starts(&rows), ["2023-12-31T00:00:00.000Z", "2024-01-01T00:00:00.000Z"]);
+    assert_eq!(column(&rows, "count"), [2, 1]);
+    // A time of change that lies before what was counted changes no year.
+    let rows = run(&format!("{two}Jan  1 00:00:02,web1\n"), 1_600_000_000);
+    assert_eq!(starts(&rows), ["2024-01-01T00:00:00.000Z"]);
+    assert_eq!(column(&rows, "count"), [2]);
+}
+
+#[test]
 fn s92_an_ambiguous_time_is_a_dead_letter_with_a_remedy() {
     for (time, words) in [
         ("01/02/2024 03:04:05", "could be day/month or month/day"),

@@ -56,13 +56,7 @@ pub(super) fn begin(
         JsonScanner::new(fields, options.limits.json_depth_max)
             .map(|scanner| Decoder::JsonLines(Box::new(scanner)))
     };
-    let (is_blank, detected) = look(reader, |beginning| {
-        let detected = match &options.format {
-            Format::Auto => detect::detect(beginning, fields),
-            named => detect::check(beginning, named),
-        };
-        Ok(detected.map(|detected| (beginning.is_blank() && beginning.is_whole, detected)))
-    })?;
+    let (is_blank, detected) = detection(reader, options, fields)?;
     // A file without records lacks no field. A file of blank lines has no records, unless the
     // format is plain lines.
     if is_blank && options.format != Format::Lines {
@@ -98,6 +92,31 @@ pub(super) fn begin(
             Err(Error::new(error.kind(), message).at(name))
         }
     }
+}
+
+/// Returns true if the beginning of an input has records whose format is certain.
+pub(super) fn is_certain(
+    reader: &mut BlockReader,
+    options: &FilesOptions,
+    fields: &[String],
+) -> Result<bool, Error> {
+    let (is_blank, detected) = detection(reader, options, fields)?;
+    Ok(!is_blank && !matches!(detected, Detection::Lines(_)))
+}
+
+/// Detects the format of an input. Returns true with it if the input has only blank lines.
+fn detection(
+    reader: &mut BlockReader,
+    options: &FilesOptions,
+    fields: &[String],
+) -> Result<(bool, Detection), Error> {
+    look(reader, |beginning| {
+        let detected = match &options.format {
+            Format::Auto => detect::detect(beginning, fields),
+            named => detect::check(beginning, named),
+        };
+        Ok(detected.map(|detected| (beginning.is_blank() && beginning.is_whole, detected)))
+    })
 }
 
 /// Returns the reason for reading plain lines, with the flag that chooses another format.

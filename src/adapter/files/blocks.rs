@@ -103,6 +103,10 @@ pub(crate) struct BlockReader {
     searched: usize,
     /// True if the input has ended or failed.
     ended: bool,
+    /// True if the input may grow after its end.
+    grows: bool,
+    /// The first bytes of a line over the limit whose end has not come yet, and its length so far.
+    dropping: Option<(Vec<u8>, u64)>,
     /// Why the input failed; reported after all blocks before the failure.
     failure: Option<Error>,
     started: bool,
@@ -129,6 +133,8 @@ impl BlockReader {
             filled: 0,
             searched: 0,
             ended: false,
+            grows: false,
+            dropping: None,
             failure: None,
             started: false,
             buffers: Buffers::new(BUFFERS_PER_THREAD),
@@ -146,6 +152,17 @@ impl BlockReader {
     /// Sets another constructor of blocks than [`Block::from_vec`].
     pub(crate) fn set_make_block(&mut self, make_block: fn(Vec<u8>) -> Block) {
         self.make_block = make_block;
+    }
+
+    /// Sets whether the input may grow. At the end of one that may, [`next`](BlockReader::next)
+    /// returns `None`, keeps a record without its end, and continues when it is called again.
+    pub(crate) fn set_grows(&mut self, grows: bool) {
+        self.grows = grows;
+    }
+
+    /// Ends the input where it was read last. What was read is the last record.
+    pub(crate) fn end(&mut self) {
+        (self.grows, self.ended) = (false, true);
     }
 
     /// Keeps enough buffers for this number of threads.
@@ -246,16 +263,24 @@ impl BlockReader {
             self.begin_block();
         }
         self.peek()?;
+        if self.grows {
+            // Bytes may have come since the end was met.
+            self.ended = false;
+        }
+        if self.dropping.is_some() {
+            return Ok(self.drop_line());
+        }
         loop {
             let cut = self.cut();
             if cut.end > 0 {
                 return Ok(Some(Piece::Block(self.hand_out(cut.end))));
             }
             if cut.too_long {
-                return Ok(Some(self.drop_line()));
+                return Ok(self.drop_line());
             }
             match self.failure.take() {
                 Some(error) => return Err(error),
+                None if self.ended && self.grows => return Ok(None),
                 None if self.ended => return Ok(self.tail()),
                 None => self.fill(),
             }
@@ -380,9 +405,10 @@ impl BlockReader {
         self.buffer.resize(len.max(self.filled + 1), 0);
     }
 
-    /// Drops the first line, part of a record over the limit, in constant memory.
-    fn drop_line(&mut self) -> Piece {
-        let (mut head, mut len) = (Vec::new(), 0);
+    /// Drops the first line, part of a record over the limit, in constant memory. Returns `None` if
+    /// its end has not come yet, in an input that may grow.
+    fn drop_line(&mut self) -> Option<Piece> {
+        let (mut head, mut len) = self.dropping.take().unwrap_or_default();
         loop {
             let newline = memchr::memchr(b'\n', &self.buffer[..self.filled]);
             let dropped = &self.buffer[..newline.unwrap_or(self.filled)];
@@ -395,6 +421,10 @@ impl BlockReader {
             if newline.is_some() {
                 break;
             }
+            if self.ended && self.grows {
+                self.dropping = Some((head, len));
+                return None;
+            }
             if self.ended {
                 len = 0;
                 break;
@@ -404,7 +434,7 @@ impl BlockReader {
             self.buffer.truncate(self.block_bytes);
             self.fill();
         }
-        Piece::TooLong { head, len }
+        Some(Piece::TooLong { head, len })
     }
 }
 

@@ -25,6 +25,7 @@ mod blocks;
 mod buffers;
 mod compression;
 mod fetcher;
+mod follow;
 mod last_rows;
 mod late;
 mod observer;
@@ -48,6 +49,7 @@ pub use crate::formats::decode_error::{DEAD_LETTER_BYTES_MAX, DeadLetter, Decode
 pub use crate::formats::format::{Format, FormatKeys};
 pub use crate::formats::json_names::JsonNames;
 pub use crate::formats::json_scan::{JsonError, JsonScanner, ScannedLine};
+pub use follow::FollowedFiles;
 pub use last_rows::last_rows;
 pub use late::{LateRecord, Refusal};
 pub use observer::PipelineObserver;

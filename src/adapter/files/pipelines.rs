@@ -85,6 +85,11 @@ impl<'a> FilePipelines<'a> {
         }
     }
 
+    /// Returns the first pipeline.
+    pub fn first(&self) -> Option<&RowPipeline> {
+        self.pipelines.first()
+    }
+
     /// Replaces the pipeline of an input by another one of the same specification. Returns the old
     /// one.
     ///
@@ -173,6 +178,31 @@ impl<'a> FilePipelines<'a> {
         if let (false, Ok((pipeline, shard))) = (self.goes_on(input), self.of(input)) {
             pipeline.close_shard(shard);
         }
+    }
+
+    /// Sets whether windows wait for an input, as a log that is written to.
+    pub(super) fn set_waited_for(
+        &mut self,
+        input: usize,
+        is_waited_for: bool,
+    ) -> Result<(), Error> {
+        let (pipeline, shard) = self.of(input)?;
+        match is_waited_for {
+            true => pipeline.reopen_shard(shard),
+            false => pipeline.close_shard(shard),
+        }
+        Ok(())
+    }
+
+    /// Closes the shards that earlier runs have read, so that no window waits for them.
+    pub(super) fn close_all(&mut self) -> Result<(), Error> {
+        for pipeline in self.pipelines.iter_mut() {
+            for shard in pipeline.shards().to_vec() {
+                let shard = pipeline.open_shard(shard)?;
+                pipeline.close_shard(shard);
+            }
+        }
+        Ok(())
     }
 
     /// Returns the last pipeline. Only records of the last file can be late, and only there the

@@ -118,9 +118,7 @@ fn read_and_stop<O: PipelineObserver>(
     observer: &mut O,
 ) -> (FilesStats, Result<Ended, Error>) {
     pipelines.hand_out_late(observer.takes_late());
-    let fields = pipelines.fields().to_vec();
-    let clock = options.clock;
-    let mut sink = PipelineSink { pipelines, observer, fields, clock, stopped: false };
+    let mut sink = PipelineSink::new(pipelines, observer, options.clock);
     let mut stats = FilesStats::default();
     let read = run_into::<_, Blocks>((inputs, options), &mut sink, &mut stats);
     let ended = match (read, sink.stopped) {
@@ -132,16 +130,25 @@ fn read_and_stop<O: PipelineObserver>(
 }
 
 /// Applies the records of a run to its pipelines.
-struct PipelineSink<'a, 'p, O> {
-    pipelines: &'a mut FilePipelines<'p>,
-    observer: &'a mut O,
+pub(super) struct PipelineSink<'a, 'p, O> {
+    pub(super) pipelines: &'a mut FilePipelines<'p>,
+    pub(super) observer: &'a mut O,
     fields: Vec<String>,
     clock: Option<fn() -> Timestamp>,
     /// True if the observer has stopped the run.
     stopped: bool,
 }
 
-impl<O: PipelineObserver> PipelineSink<'_, '_, O> {
+impl<'a, 'p, O: PipelineObserver> PipelineSink<'a, 'p, O> {
+    pub(super) fn new(
+        pipelines: &'a mut FilePipelines<'p>,
+        observer: &'a mut O,
+        clock: Option<fn() -> Timestamp>,
+    ) -> Self {
+        let fields = pipelines.fields().to_vec();
+        PipelineSink { pipelines, observer, fields, clock, stopped: false }
+    }
+
     /// Returns the reason if a record with this outcome is to be reported.
     #[cold]
     fn refusal(&mut self, file: usize, outcome: Outcome<String>) -> Result<Option<Refusal>, Error> {
@@ -159,7 +166,7 @@ impl<O: PipelineObserver> PipelineSink<'_, '_, O> {
 
     /// Drains the complete windows before the next record is applied.
     #[cold]
-    fn drain(&mut self, file: usize) -> Result<(), Error> {
+    pub(super) fn drain(&mut self, file: usize) -> Result<(), Error> {
         let (pipeline, _) = self.pipelines.of(file)?;
         self.observer.drain(file, pipeline)
     }

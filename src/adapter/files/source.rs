@@ -241,6 +241,11 @@ impl Source {
     /// Opens the file at a path.
     pub(crate) fn of_path(name: String, path: &Path, limits: &Limits) -> Result<Source, Error> {
         let file = File::open(path).map_err(|error| unreadable(path, error))?;
+        Source::of_file(name, file, limits)
+    }
+
+    /// Reads an open file from its own offset on.
+    pub(crate) fn of_file(name: String, file: File, limits: &Limits) -> Result<Source, Error> {
         let found = file.metadata().ok().filter(|found| found.is_file());
         let regular = found.is_some();
         if regular {
@@ -333,6 +338,11 @@ impl Source {
         self.regular_file.as_ref()
     }
 
+    /// Sets that the input may be cut without an error, because its reader looks for that.
+    pub(crate) fn allow_cuts(&mut self) {
+        self.size_bytes = 0;
+    }
+
     /// Returns the opened input, in this format.
     pub(crate) fn opened(&self, format: Format) -> Opened<'_> {
         Opened { file: self.file.as_ref(), is_plain: self.regular_file.is_some(), format }
@@ -422,6 +432,14 @@ impl Source {
             },
         }
     }
+}
+
+/// Returns true if an open file, read from its own offset on, is compressed.
+pub(super) fn is_compressed(mut file: &File) -> bool {
+    let mut head = [0; HEAD_BYTES as usize];
+    let len = file.read(&mut head).unwrap_or(0);
+    let head = &head[..len];
+    is_gzip(head) || is_zstd(head) || OtherCompression::of(head).is_some()
 }
 
 fn is_gzip(head: &[u8]) -> bool {

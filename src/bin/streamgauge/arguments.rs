@@ -523,6 +523,14 @@ pub(crate) struct InputArguments {
     /// Fail at the first record that cannot be read
     #[arg(long, help_heading = "Input")]
     pub(crate) strict: bool,
+    /// Go on after the end of the files, as they grow, are rotated and appear; end with Ctrl-C or
+    /// SIGTERM. A pattern in quotes, such as 'logs/*.log', is read again and again
+    #[arg(long, help_heading = "Input")]
+    pub(crate) follow: bool,
+    /// With --follow: let the clock complete the windows of a log that has had no new lines for
+    /// this time. Default: they wait for a later record
+    #[arg(long, value_name = "DURATION", requires = "follow", help_heading = "Input")]
+    pub(crate) idle_after: Option<String>,
     /// Number of threads for regular files. The answer does not depend on it. Default: the number
     /// of cores
     #[arg(long, value_name = "N", value_parser = threads, help_heading = "Input")]

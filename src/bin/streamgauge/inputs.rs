@@ -42,6 +42,42 @@ impl Inputs {
         }
     }
 
+    /// Creates the pipelines of a run, with the content of the state, if there is one.
+    ///
+    /// # Errors
+    /// A state that the run cannot continue.
+    pub(crate) fn of(
+        state: Option<&mut State>,
+        settings: &Settings,
+        bounded_input: bool,
+    ) -> Result<Self, Failure> {
+        let mut settings = settings.clone();
+        let mut state = state;
+        if let Some(state) = &mut state {
+            settings.written_until = state.run.written_until(settings.written_until);
+        }
+        match state {
+            state if settings.follow.is_some() => Inputs::follow(state, &settings),
+            Some(state) => Inputs::resume(state, &settings),
+            None => Ok(Inputs::together(compile(&settings, bounded_input)?, &settings)),
+        }
+    }
+
+    /// Creates the pipeline of files that are followed.
+    fn follow(state: Option<&mut State>, settings: &Settings) -> Result<Self, Failure> {
+        let run = |error: Error| Failure::run(&error);
+        let mut pipeline = compile(settings, false)?;
+        if let Some(state) = state {
+            state.run.begin_following().map_err(run)?;
+            if let Some(snapshot) = state.run.stream_snapshot().map_err(run)? {
+                pipeline.restore(&snapshot).map_err(run)?;
+            }
+        }
+        let mut all = Inputs::together(pipeline, settings);
+        all.inputs.clear();
+        Ok(all)
+    }
+
     /// Creates the pipelines that continue from a state, each with its content.
     ///
     /// # Errors

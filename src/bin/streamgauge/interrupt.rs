@@ -9,6 +9,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 use streamgauge::adapter::files::Input;
 
 /// The number of no signal: a key of the screen asks the run to end.
@@ -152,6 +153,30 @@ impl Interrupt {
     /// Returns the signal, if there was one.
     pub(crate) fn signal(&self) -> Option<Signal> {
         Some(self.signal.load(Ordering::Relaxed)).filter(|number| *number > 0).map(Signal)
+    }
+
+    /// Waits for this time, or until there is a signal.
+    ///
+    /// # Errors
+    /// Errors of the operating system.
+    #[cfg(unix)]
+    pub(crate) fn rest(&self, length: Duration) -> io::Result<()> {
+        use rustix::event::{PollFd, PollFlags, Timespec, poll};
+        let length = Timespec {
+            tv_sec: i64::try_from(length.as_secs()).unwrap_or(i64::MAX),
+            tv_nsec: i64::from(length.subsec_nanos()),
+        };
+        match poll(&mut [PollFd::new(&*self.bell, PollFlags::IN)], Some(&length)) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Waits for this time.
+    #[cfg(not(unix))]
+    pub(crate) fn rest(&self, length: Duration) -> io::Result<()> {
+        std::thread::sleep(length);
+        Ok(())
     }
 
     /// Waits until the file can be read, or there is a signal.

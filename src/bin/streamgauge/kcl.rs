@@ -3,12 +3,11 @@
 use crate::arguments::{KclArguments, MergingArguments};
 use crate::failure::Failure;
 use crate::protocol_output;
-use crate::settings::seed;
+use crate::settings::{duration, seed};
 use crate::standard_error::say;
 use std::fs::File;
 use std::io::{self, BufReader, Write};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 use streamgauge::adapter::kcl::{
     self, AnswerSink, End, MergerWork, OnDeadLetter, PipelineWork, ProcessorOptions, Session,
     ShardWork, StatefulProcessor, SystemClock,
@@ -25,7 +24,6 @@ use streamgauge::rows::MergedRow;
 use streamgauge::rows::RowMerger;
 use streamgauge::snapshot::Partial;
 use streamgauge::store::{self, PartialStore};
-use streamgauge::time::parse_duration;
 use streamgauge::{Control, Error, ErrorKind, Seed, ShardId};
 
 /// Lines of the daemon are long.
@@ -115,11 +113,6 @@ fn converse<W: ShardWork>(
         }
         (Ok(End::Ordered), None) => Ok(()),
     }
-}
-
-/// Returns the duration of a flag.
-pub(crate) fn duration(flag: &str, text: &str) -> Result<Duration, Failure> {
-    parse_duration(text).map_err(|error| Failure::usage(&error.at(flag)))
 }
 
 /// Returns a writer of dead letters to a file.

@@ -3,12 +3,12 @@
 use crate::arguments::DurableArguments;
 use crate::failure::Failure;
 use crate::interrupt::{Interrupt, Signal};
-use crate::kcl::{NamedTarget, dead_letters, duration, late_records, target};
+use crate::kcl::{NamedTarget, dead_letters, late_records, target};
 use crate::kinesis_arguments::{KinesisArguments, StreamArguments};
 use crate::output::{OutputWriter, Shape, digits};
 use crate::progress::Bar;
 use crate::session::{explained, shown, watch};
-use crate::settings::Settings;
+use crate::settings::{Settings, duration};
 use crate::standard_error::say;
 use crate::standard_output::StandardOutput;
 use crate::view::Counts;

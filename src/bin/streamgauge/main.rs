@@ -6,6 +6,7 @@ mod check;
 mod dead_letters;
 mod failure;
 mod finish;
+mod follow;
 mod hints;
 mod inputs;
 mod inspect;

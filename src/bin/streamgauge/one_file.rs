@@ -49,6 +49,12 @@ pub(crate) fn check(settings: &Settings) -> Result<(), Failure> {
     refusal.map_or(Ok(()), Err)
 }
 
+/// Returns the files that are written and exist, the standard output included.
+pub(crate) fn existing_outputs(settings: &Settings) -> Vec<Metadata> {
+    let named = outputs(settings).into_iter().filter_map(|(_, path)| path.metadata().ok());
+    named.chain(standard_output()).collect()
+}
+
 /// Returns the files that are written, with the flags that name them.
 fn outputs(settings: &Settings) -> Vec<(&'static str, PathBuf)> {
     let mut outputs = Vec::new();

@@ -1,10 +1,10 @@
 //! `streamgauge put`: lines as records of a Kinesis stream.
 
 use crate::failure::Failure;
-use crate::kcl::duration;
 use crate::kinesis::connect;
 use crate::kinesis_arguments::PutArguments;
 use crate::output::digits;
+use crate::settings::duration;
 use crate::standard_error::say;
 use bytes::Bytes;
 use serde_json::{Value, json};

@@ -3,6 +3,7 @@
 use crate::answers::{Answers, Destination, GivenAnswers};
 use crate::dead_letters::DeadLetters;
 use crate::failure::Failure;
+use crate::follow;
 use crate::hints::Hints;
 use crate::inputs::Inputs;
 use crate::interrupt::{Interrupt, Signal, Stream};
@@ -36,11 +37,15 @@ pub(crate) type Output = OutputWriter<BufWriter<StandardOutput>>;
 pub(crate) fn run(settings: &Settings) -> Result<(), Failure> {
     let spec = &settings.spec;
     let interrupt = watch(settings.live)?;
+    let follows = settings.follow.is_some();
+    if follows {
+        follow::check(settings)?;
+    }
     let inputs: Vec<Input> = settings.files.iter().map(|path| input(path, &interrupt)).collect();
     let sizes: Option<Vec<u64>> = inputs.iter().map(Input::size_bytes).collect();
     // An input that cannot be examined is not a stream. Reading it will report the error.
-    let live = settings.files.iter().any(|path| is_stream(path));
-    if live && settings.durable.state.is_some() {
+    let live = follows || settings.files.iter().any(|path| is_stream(path));
+    if live && !follows && settings.durable.state.is_some() {
         let message = "--state needs files, which can be read again from where a run stopped; \
                        standard input, pipes and devices cannot";
         return Err(Failure::Usage(message.into()));
@@ -67,7 +72,7 @@ pub(crate) fn run(settings: &Settings) -> Result<(), Failure> {
         return Err(Failure::Usage(message.to_owned()));
     }
     let progress = Progress::new(
-        sizes.map(|sizes| sizes.iter().sum()),
+        sizes.filter(|_| !follows).map(|sizes| sizes.iter().sum()),
         settings.quiet || settings.live || nothing_to_read(settings),
     );
     if !settings.quiet && nothing_to_read(settings) {
@@ -211,10 +216,8 @@ impl Run<'_> {
         let mut resumed = resumed.transpose()?;
         let source = source(settings, resumed.as_mut().map(|resumed| &mut resumed.state))?;
         let destination = destination(output, stores.partials, source)?;
-        let pipelines = match &mut resumed {
-            Some(resumed) => Inputs::resume(&mut resumed.state, settings)?,
-            None => Inputs::together(compile(settings, !live)?, settings),
-        };
+        let state = resumed.as_mut().map(|resumed| &mut resumed.state);
+        let pipelines = Inputs::of(state, settings, !live)?;
         let before = resumed
             .as_ref()
             .filter(|resumed| resumed.state.has_resumed())
@@ -258,8 +261,11 @@ impl Run<'_> {
             state_bytes_max,
         };
         let mut sink = Sink::new(pipelines, answers, options);
-        let read = sink.read(inputs, &reading);
-        end(&mut sink, read, settings.quiet)
+        let read = match &settings.follow {
+            Some(follow) => sink.follow(settings, follow, &reading),
+            None => sink.read(inputs, &reading),
+        };
+        end(&mut sink, read, settings)
     }
 }
 
@@ -304,7 +310,12 @@ fn source(settings: &Settings, state: Option<&mut State>) -> Result<String, Fail
 }
 
 /// Writes the answers and the summary.
-fn end<W: Write>(sink: &mut Sink<W>, read: Result<(), Error>, quiet: bool) -> Result<(), Failure> {
+fn end<W: Write>(
+    sink: &mut Sink<W>,
+    read: Result<(), Error>,
+    settings: &Settings,
+) -> Result<(), Failure> {
+    let quiet = settings.quiet;
     sink.progress.clear();
     let windows = sink.answers.windows;
     let interrupted = sink.interrupted(&read);
@@ -347,7 +358,8 @@ fn end<W: Write>(sink: &mut Sink<W>, read: Result<(), Error>, quiet: bool) -> Re
             result?;
         }
     }
-    if let Some(signal) = interrupted {
+    // Files that are followed have no other end.
+    if let Some(signal) = interrupted.filter(|_| settings.follow.is_none()) {
         return Err(Failure::Interrupted(signal));
     }
     match sink.is_all_dead() {

@@ -9,12 +9,27 @@ use crate::view::html::{Origin, Zone};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::thread::available_parallelism;
+use std::time::Duration;
 use streamgauge::adapter::worker::{Clock, SystemClock};
 use streamgauge::adapter::{read_lookups, read_pipeline, read_seed, seed_from_environment};
 use streamgauge::query::PipelineSpec;
 use streamgauge::rows::Lookup;
 use streamgauge::time::parse_duration;
 use streamgauge::{Error, Limits, Seed, Timestamp};
+
+/// How files are followed.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Follow {
+    /// When the clock completes the windows of a quiet log, if it does.
+    pub(crate) idle_after: Option<Duration>,
+}
+
+impl Follow {
+    fn of(follow: bool, idle_after: Option<&str>) -> Result<Option<Follow>, Failure> {
+        let idle_after = idle_after.map(|text| duration("--idle-after", text)).transpose()?;
+        Ok(follow.then_some(Follow { idle_after }))
+    }
+}
 
 /// The computation and its input.
 #[derive(Clone, Debug)]
@@ -35,6 +50,8 @@ pub(crate) struct Settings {
     pub(crate) limits: Limits,
     /// The reference data, which is read once.
     pub(crate) lookups: Vec<Lookup>,
+    /// How the files are followed, if they are.
+    pub(crate) follow: Option<Follow>,
     /// The keys of the pipeline that flags gave.
     pub(crate) flags: Vec<&'static str>,
     /// When the last record was written, if the year of times follows from it.
@@ -93,13 +110,12 @@ impl Settings {
         flags.strict = input.strict.then_some(true);
         flags.explain = output.explain.then_some(true);
         let files = if input.files.is_empty() { vec![PathBuf::from("-")] } else { input.files };
-        let threads =
-            input.threads.or_else(|| available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN);
+        let threads = threads(input.threads);
         let mut limits = Limits::default();
         limits.zstd_window_log_max =
             input.zstd_window_log_max.unwrap_or(limits.zstd_window_log_max);
+        let follow = Follow::of(input.follow, input.idle_after.as_deref())?;
         let (given, quiet) = (flags.given(), output.quiet);
-        let durable = output.durable.clone();
         let spec = overridden(file, flags)?;
         let usage = |error: Error| Failure::usage(&error);
         let lookups = read_lookups(&spec, &limits).map_err(usage)?;
@@ -113,7 +129,8 @@ impl Settings {
             files,
             threads,
             limits,
-            durable,
+            follow,
+            durable: output.durable.clone(),
             flags: given,
             written_until: None,
             quiet,
@@ -126,6 +143,9 @@ impl Settings {
     /// Returns true if the clock at reading is the arrival time of records, to check how far ahead
     /// their times are: it was requested, and no input is a regular file.
     pub(crate) fn reads_clock(&self) -> bool {
+        if self.follow.is_some() {
+            return false;
+        }
         let asked = self.spec.max_ahead.as_deref().is_some_and(|text| text != "off");
         asked && !self.files.iter().any(|path| path.is_file())
     }
@@ -171,6 +191,16 @@ fn overridden(file: PipelineSpec, flags: PipelineSpec) -> Result<PipelineSpec, F
         }
         _ => Ok(file.overridden_by(flags)),
     }
+}
+
+/// Returns the number of threads: that given, or of the machine.
+fn threads(given: Option<NonZeroUsize>) -> NonZeroUsize {
+    given.or_else(|| available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN)
+}
+
+/// Returns the duration of a flag.
+pub(crate) fn duration(flag: &str, text: &str) -> Result<Duration, Failure> {
+    parse_duration(text).map_err(|error| Failure::usage(&error.at(flag)))
 }
 
 /// Returns the values of a flag that can be repeated. Without a value, the file's key stays.

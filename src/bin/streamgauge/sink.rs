@@ -56,7 +56,7 @@ pub(crate) struct SinkOptions {
 
 /// Observes a run.
 pub(crate) struct Sink<W> {
-    inputs: Inputs,
+    pub(crate) inputs: Inputs,
     pub(crate) answers: Answers<W>,
     pub(crate) letters: DeadLetters,
     pub(crate) late: LateRecords,
@@ -65,9 +65,9 @@ pub(crate) struct Sink<W> {
     strict: bool,
     live: bool,
     quiet: bool,
-    state: Option<State>,
+    pub(crate) state: Option<State>,
     threads: NonZeroUsize,
-    interrupt: Interrupt,
+    pub(crate) interrupt: Interrupt,
     state_bytes_max: u64,
     /// True after all whole records have been read. The rest must not get into the state.
     in_tails: bool,
@@ -352,6 +352,23 @@ impl<W: Write> Sink<W> {
         live.look_early(pipeline, RowPipeline::next_emission)
     }
 
+    /// Shows answers, hints and progress between two blocks.
+    pub(crate) fn go_on(
+        &mut self,
+        stats: &FilesStats,
+        pipelines: &mut FilePipelines<'_>,
+    ) -> Result<(), Error> {
+        self.show()?;
+        if self.hints.is_silent()
+            && pipelines.records() >= RECORDS_UNTIL_HINT
+            && self.letters.count() == pipelines.records()
+        {
+            self.hint_early(pipelines);
+        }
+        self.progress.advance(stats.bytes_read());
+        self.tell_screen(pipelines)
+    }
+
     /// Records in the state the progress in the current input, and the content of its pipeline.
     fn take_place(&mut self, pipelines: &mut FilePipelines<'_>) -> Result<(), Error> {
         let (Some((reading, offset, bytes)), Some(state)) = (self.reading, &mut self.state) else {
@@ -371,6 +388,15 @@ impl<W: Write> Sink<W> {
     /// Saves the state at the current position of the inputs. Answers and dead letters that it no
     /// longer contains have been written.
     fn save(&mut self, pipelines: &mut FilePipelines<'_>) -> Result<(), Error> {
+        self.save_with(pipelines, Sink::take_place)
+    }
+
+    /// Like [`save`](Sink::save), where `take_place` records the positions of the inputs.
+    pub(crate) fn save_with<'p>(
+        &mut self,
+        pipelines: &mut FilePipelines<'p>,
+        take_place: impl FnOnce(&mut Self, &mut FilePipelines<'p>) -> Result<(), Error>,
+    ) -> Result<(), Error> {
         if self.state.is_none() {
             return self
                 .answers
@@ -380,13 +406,13 @@ impl<W: Write> Sink<W> {
                 .map_err(|failure| self.end(failure));
         }
         // Windows that the state has completed are not examined again.
-        let taken = match Inputs::completed_to(Some(&*pipelines.of(0)?.0), self.state.as_ref()) {
+        let taken = match Inputs::completed_to(pipelines.first(), self.state.as_ref()) {
             Some(end) => self.answers.take_back(Some(end)),
             None => Ok(()),
         };
         let flushed = taken.and_then(|()| self.answers.flush());
         flushed.map_err(|failure| self.end(failure))?;
-        self.take_place(pipelines)?;
+        take_place(self, pipelines)?;
         let Some(state) = &mut self.state else { return Ok(()) };
         let kept =
             self.letters.keep_in(&mut state.run).and_then(|()| self.late.keep_in(&mut state.run));
@@ -463,15 +489,7 @@ impl<W: Write> PipelineObserver for Sink<W> {
         stats: &FilesStats,
         pipelines: &mut FilePipelines<'_>,
     ) -> Result<(), Error> {
-        self.show()?;
-        if self.hints.is_silent()
-            && pipelines.records() >= RECORDS_UNTIL_HINT
-            && self.letters.count() == pipelines.records()
-        {
-            self.hint_early(pipelines);
-        }
-        self.progress.advance(stats.bytes_read());
-        self.tell_screen(pipelines)?;
+        self.go_on(stats, pipelines)?;
         let signal = self.interrupt.signal();
         if !self.in_tails
             && self.state.as_ref().is_some_and(|state| signal.is_some() || state.is_due())

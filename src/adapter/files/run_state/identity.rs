@@ -11,14 +11,14 @@ use std::path::{Path, PathBuf};
 const FINGERPRINT_BYTES: u64 = 4096;
 
 /// Maximum entries of a folder that are searched for a file under another name.
-const FOLDER_ENTRIES_MAX: usize = 10_000;
+pub(in crate::adapter::files) const FOLDER_ENTRIES_MAX: usize = 10_000;
 
 /// The system's identity of a file, independent of its name: device, inode, and time of birth,
 /// because inodes are reused.
 ///
 /// All are 0 on systems that do not tell.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub(super) struct FileId {
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub(in crate::adapter::files) struct FileId {
     pub(super) device: u64,
     pub(super) inode: u64,
     /// Nanoseconds since the epoch; 0 if the file system does not keep it.
@@ -26,7 +26,7 @@ pub(super) struct FileId {
 }
 
 impl FileId {
-    pub(super) fn of(found: &Metadata) -> Self {
+    pub(in crate::adapter::files) fn of(found: &Metadata) -> Self {
         let born =
             found.created().ok().and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
         let born = born.map_or(0, |since| u64::try_from(since.as_nanos()).unwrap_or(u64::MAX));
@@ -35,7 +35,7 @@ impl FileId {
     }
 
     /// Returns true if the system gives files an identity.
-    pub(super) fn is_known(self) -> bool {
+    pub(in crate::adapter::files) fn is_known(self) -> bool {
         self.inode != 0
     }
 }
@@ -53,9 +53,9 @@ fn device_and_inode(_: &Metadata) -> (u64, u64) {
 
 /// The hashes of a file's first bytes, and of the last ones before an offset.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub(super) struct Fingerprint {
+pub(in crate::adapter::files) struct Fingerprint {
     /// The offset, in bytes on disk.
-    pub(super) len: u64,
+    pub(in crate::adapter::files) len: u64,
     pub(super) head: u64,
     pub(super) tail: u64,
 }
@@ -65,7 +65,7 @@ impl Fingerprint {
     ///
     /// # Errors
     /// Errors of reading; [`io::ErrorKind::UnexpectedEof`] if the file has fewer bytes.
-    pub(super) fn of(file: &File, len: u64) -> io::Result<Self> {
+    pub(in crate::adapter::files) fn of(file: &File, len: u64) -> io::Result<Self> {
         let looked_at = len.min(FINGERPRINT_BYTES);
         Ok(Fingerprint {
             len,
@@ -78,7 +78,7 @@ impl Fingerprint {
     ///
     /// # Errors
     /// Errors of reading.
-    pub(super) fn is_of(&self, file: &File) -> io::Result<bool> {
+    pub(in crate::adapter::files) fn is_of(&self, file: &File) -> io::Result<bool> {
         match Fingerprint::of(file, self.len) {
             Ok(found) => Ok(found == *self),
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(false),
@@ -99,6 +99,61 @@ impl Fingerprint {
             }
         }
         hash_bytes(Seed::PUBLIC, &bytes) == self.head
+    }
+}
+
+/// The first bytes of a file and the last ones before an offset, of which the fingerprint is made.
+#[derive(Clone, Debug, Default)]
+pub(in crate::adapter::files) struct CountedBytes {
+    len: u64,
+    head: Vec<u8>,
+    tail: Vec<u8>,
+}
+
+impl CountedBytes {
+    /// Reads those of the first `len` bytes of a file.
+    ///
+    /// # Errors
+    /// Errors of reading; [`io::ErrorKind::UnexpectedEof`] if the file has fewer bytes.
+    pub(in crate::adapter::files) fn read(file: &File, len: u64) -> io::Result<Self> {
+        let looked_at = len.min(FINGERPRINT_BYTES) as usize;
+        let (mut head, mut tail) = (vec![0; looked_at], vec![0; looked_at]);
+        read_exact_at(file, &mut head, 0)?;
+        read_exact_at(file, &mut tail, len - looked_at as u64)?;
+        Ok(CountedBytes { len, head, tail })
+    }
+
+    /// Returns the offset.
+    pub(in crate::adapter::files) fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// Moves the offset behind the bytes that follow.
+    pub(in crate::adapter::files) fn extend(&mut self, bytes: &[u8]) {
+        let max = FINGERPRINT_BYTES as usize;
+        let missing = max - self.head.len();
+        self.head.extend_from_slice(&bytes[..missing.min(bytes.len())]);
+        self.tail.extend_from_slice(&bytes[bytes.len().saturating_sub(max)..]);
+        self.tail.drain(..self.tail.len().saturating_sub(max));
+        self.len += bytes.len() as u64;
+    }
+
+    /// Returns the fingerprint of the bytes before the offset.
+    pub(in crate::adapter::files) fn fingerprint(&self) -> Fingerprint {
+        let [head, tail] = [&self.head, &self.tail].map(|bytes| hash_bytes(Seed::PUBLIC, bytes));
+        Fingerprint { len: self.len, head, tail }
+    }
+
+    /// Returns true if the bytes before the offset and those of a file begin alike, as far as both
+    /// go. Returns false if either has none.
+    ///
+    /// # Errors
+    /// Errors of reading.
+    pub(in crate::adapter::files) fn begins_as(&self, file: &File) -> io::Result<bool> {
+        let len = file.metadata()?.len().min(self.head.len() as u64) as usize;
+        let mut bytes = vec![0; len];
+        read_exact_at(file, &mut bytes, 0)?;
+        Ok(len > 0 && bytes == self.head[..len])
     }
 }
 
@@ -126,33 +181,33 @@ fn read_exact_at(file: &File, bytes: &mut [u8], at: u64) -> io::Result<()> {
 }
 
 /// An open file, for comparison.
-pub(super) struct OpenFile {
-    pub(super) file: File,
-    pub(super) id: FileId,
-    pub(super) size: u64,
+pub(in crate::adapter::files) struct OpenFile {
+    pub(in crate::adapter::files) file: File,
+    pub(in crate::adapter::files) id: FileId,
+    pub(in crate::adapter::files) size: u64,
 }
 
 impl OpenFile {
     /// # Errors
     /// [`ErrorKind::Io`], naming the path.
-    pub(super) fn open(path: &Path) -> Result<Self, Error> {
+    pub(in crate::adapter::files) fn open(path: &Path) -> Result<Self, Error> {
         let opened = File::open(path).and_then(OpenFile::of);
         opened.map_err(|error| unreadable(path, error))
     }
 
-    pub(super) fn of(file: File) -> io::Result<Self> {
+    pub(in crate::adapter::files) fn of(file: File) -> io::Result<Self> {
         let found = file.metadata()?;
         Ok(OpenFile { id: FileId::of(&found), size: found.len(), file })
     }
 }
 
 #[cold]
-pub(super) fn unreadable(path: &Path, error: io::Error) -> Error {
+pub(in crate::adapter::files) fn unreadable(path: &Path, error: io::Error) -> Error {
     Error::new(ErrorKind::Io, format!("{}: cannot be read", path.display())).with_source(error)
 }
 
 /// Searches near a path for the file that was there before.
-pub(super) struct Search<'a> {
+pub(in crate::adapter::files) struct Search<'a> {
     pub(super) path: &'a Path,
     pub(super) id: FileId,
     pub(super) fingerprint: &'a Fingerprint,
@@ -160,13 +215,16 @@ pub(super) struct Search<'a> {
 
 impl Search<'_> {
     /// Returns the same file under any name.
-    pub(super) fn renamed(&self) -> Option<(PathBuf, OpenFile)> {
+    pub(in crate::adapter::files) fn renamed(&self) -> Option<(PathBuf, OpenFile)> {
         self.find(|_, id| id == self.id && id.is_known())
     }
 
     /// Returns a copy of the file: its name begins with the name of the file. `others` are files
     /// that it cannot be.
-    pub(super) fn copied(&self, others: &[FileId]) -> Option<(PathBuf, OpenFile)> {
+    pub(in crate::adapter::files) fn copied(
+        &self,
+        others: &[FileId],
+    ) -> Option<(PathBuf, OpenFile)> {
         let name = self.path.file_name()?.to_string_lossy().into_owned();
         self.find(|other, id| {
             self.fingerprint.len > 0

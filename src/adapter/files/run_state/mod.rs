@@ -16,11 +16,17 @@
 //! in a run without a watermark.
 //!
 //! A run with a watermark over one file is a stream: files that replace it continue its watermark,
-//! and complete windows are not kept.
+//! and complete windows are not kept. A run that follows its files is a stream over any number of them.
 
 mod answers;
+mod followed;
+mod following;
 mod identity;
 mod state;
 
 pub use answers::{Judgement, QueryWindow, RunAnswers};
+pub(super) use identity::{
+    CountedBytes, FOLDER_ENTRIES_MAX, FileId, Fingerprint, OpenFile, unreadable,
+};
+pub(super) use state::{CountedFile, byte_order_mark};
 pub use state::{HeldWindows, RunState};

@@ -1,5 +1,6 @@
 //! The progress of a run in its files.
 
+use super::following::Following;
 use super::identity::{FileId, Fingerprint, OpenFile, Search};
 use crate::adapter::files::regular_file::became_shorter;
 use crate::adapter::files::source::{Input, Opened};
@@ -28,37 +29,38 @@ pub type HeldWindows = BTreeMap<(i64, i64), Partial>;
 #[derive(Debug, Default)]
 pub struct RunState {
     /// True if all files are one stream, with one pipeline.
-    stream: bool,
+    pub(super) stream: bool,
     /// The source of the partials that the run writes, if it writes partials.
     source: Option<String>,
     /// How much of each other output file, such as that of dead letters, belongs to this state.
     lines: BTreeMap<String, Fingerprint>,
     /// In the order of reading, retired files included.
-    files: Vec<CountedFile>,
+    pub(super) files: Vec<CountedFile>,
     /// The file that is being read.
     watched: Option<Watched>,
+    pub(super) following: Following,
 }
 
 /// A file, and its counted part.
-#[derive(Debug, Default)]
-struct CountedFile {
+#[derive(Clone, Debug, Default)]
+pub(in crate::adapter::files) struct CountedFile {
     /// Its last full path.
-    path: PathBuf,
-    id: FileId,
+    pub(in crate::adapter::files) path: PathBuf,
+    pub(in crate::adapter::files) id: FileId,
     /// The fingerprint of the counted bytes; for a compressed file, of all bytes.
-    fingerprint: Fingerprint,
+    pub(in crate::adapter::files) fingerprint: Fingerprint,
     /// Counted bytes, decompressed and without a byte order mark.
-    offset: u64,
+    pub(in crate::adapter::files) offset: u64,
     /// Bytes that were read but not counted, such as a line without its end.
-    unread: u64,
+    pub(in crate::adapter::files) unread: u64,
     /// The format of the counted bytes; `Auto` if they have no record.
-    format: Format,
+    pub(in crate::adapter::files) format: Format,
     /// True if the file is no longer an input.
-    retired: bool,
+    pub(in crate::adapter::files) retired: bool,
     /// True if records of its pipeline can be late.
-    judged: bool,
-    snapshot: Option<Bytes>,
-    held: HeldWindows,
+    pub(super) judged: bool,
+    pub(super) snapshot: Option<Bytes>,
+    pub(super) held: HeldWindows,
 }
 
 /// The file that is being read.
@@ -110,7 +112,8 @@ impl RunState {
             files.push(CountedFile::decode(&mut reader)?);
         }
         reader.finish()?;
-        Ok(RunState { stream, source, lines, files, watched: None })
+        let following = Following::read(envelope, bytes)?;
+        Ok(RunState { stream, source, lines, files, watched: None, following })
     }
 
     /// Returns the state as bytes.
@@ -128,6 +131,7 @@ impl RunState {
             writer.usize(self.files.len());
             self.files.iter().for_each(|file| file.encode(writer));
         });
+        self.following.write(&mut envelope);
         envelope.finish().into()
     }
 
@@ -139,6 +143,12 @@ impl RunState {
     /// would not equal those of one run, with the reason and a way out.
     pub fn begin(&mut self, inputs: &[PathBuf], bounded: bool) -> Result<Vec<usize>, Error> {
         let first = self.files.is_empty();
+        if self.following.follows {
+            return Err(refused(
+                "the state is of a run with --follow: repeat the option, or begin with another \
+                 --state",
+            ));
+        }
         if !first && self.stream && !bounded {
             return Err(refused(
                 "the state is of a run with --max-delay, whose complete windows are gone: \
@@ -495,12 +505,12 @@ impl RunState {
 }
 
 impl CountedFile {
-    fn is_known(&self) -> bool {
+    pub(in crate::adapter::files) fn is_known(&self) -> bool {
         self.fingerprint.len > 0
     }
 
     /// Returns true if the open file begins with the counted bytes.
-    fn is_in(&self, open: &OpenFile) -> bool {
+    pub(in crate::adapter::files) fn is_in(&self, open: &OpenFile) -> bool {
         self.is_known()
             && self.fingerprint.len <= open.size
             && self.fingerprint.is_of(&open.file).unwrap_or(false)
@@ -562,7 +572,7 @@ impl CountedFile {
         }
     }
 
-    fn search(&self) -> Search<'_> {
+    pub(in crate::adapter::files) fn search(&self) -> Search<'_> {
         Search { path: &self.path, id: self.id, fingerprint: &self.fingerprint }
     }
 
@@ -646,7 +656,7 @@ fn read_fingerprint(reader: &mut Reader<'_>) -> Result<Fingerprint, Error> {
     Ok(Fingerprint { len: reader.u64()?, head: reader.fixed_u64()?, tail: reader.fixed_u64()? })
 }
 
-fn byte_order_mark(file: &File) -> u64 {
+pub(in crate::adapter::files) fn byte_order_mark(file: &File) -> u64 {
     let marked = Fingerprint::of(file, 3).is_ok_and(|found| {
         found.head == crate::hash::hash_bytes(crate::hash::Seed::PUBLIC, b"\xef\xbb\xbf")
     });
@@ -654,6 +664,6 @@ fn byte_order_mark(file: &File) -> u64 {
 }
 
 #[cold]
-fn refused(message: impl Into<String>) -> Error {
+pub(super) fn refused(message: impl Into<String>) -> Error {
     Error::new(ErrorKind::Mismatch, message.into())
 }

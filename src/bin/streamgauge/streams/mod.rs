@@ -9,8 +9,8 @@ mod show;
 pub(crate) use arguments::StreamsArguments;
 
 use crate::failure::Failure;
-use crate::kcl::duration;
 use crate::session::say;
+use crate::settings::duration;
 use arguments::{Action, CreateArguments, DescribeArguments, PlaceArguments, WaitArguments};
 use sample::{Sample, open_shards};
 use show::{Shown, show};

@@ -5,8 +5,8 @@ use super::arguments::ScaleArguments;
 use super::sample::Sample;
 use super::{Region, wait_until_active};
 use crate::failure::Failure;
-use crate::kcl::duration;
 use crate::session::say;
+use crate::settings::duration;
 use streamgauge::adapter::worker::SystemClock;
 
 /// Changes of the number of shards that Kinesis takes for a stream in 24 hours.
