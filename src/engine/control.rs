@@ -733,7 +733,8 @@ impl<R: ?Sized, A: Aggregate<R>> Control for Engine<R, A> {
 
     #[inline]
     fn is_due(&self) -> bool {
-        !self.pending.is_empty()
+        self.handing_out
+            || !self.pending.is_empty()
             || self.of_groups.as_ref().is_some_and(|windows| !windows.answers.is_empty())
             || self.has_row_answers()
             || self.firing.waits()

@@ -9,7 +9,7 @@ use super::firing::{Fired, Firing, read_revision, read_start};
 use super::group_windows::GroupWindows;
 use super::pending::Pending;
 use super::row_windows::RowWindows;
-use super::shards::Shards;
+use super::shards::{Shard, Shards};
 use super::{Control, EngineOptions, RecentIds, Stats};
 use crate::aggregate::{Aggregate, seed_fingerprint};
 use crate::codec::{Reader, Writer};
@@ -63,6 +63,12 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         self.handing_out
     }
 
+    /// Returns the name of a shard.
+    #[cfg(feature = "spec")]
+    pub(crate) fn shard_id(&self, shard: Shard) -> Option<&ShardId> {
+        self.shards.names().get(shard.index())
+    }
+
     /// Sets whether the last record is applied in part, because a limit refused the rest of it.
     /// Until the record comes again no snapshot can be taken.
     #[cfg(feature = "spec")]
@@ -80,7 +86,7 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     pub(super) fn whole_snapshot(&self) -> Result<Snapshot, Error> {
         if self.handing_out {
             return Err(Error::invalid(
-                "the rows of a window are being fetched: fetch them all before a snapshot is taken",
+                "rows of an answer are being fetched: fetch them all before a snapshot is taken",
             ));
         }
         if self.applied_in_part {

@@ -163,6 +163,9 @@ PipelineSpec {
     group "group": Vec<String>;
     /// The aggregates, and arithmetic over them. Each entry is one or several, separated by commas.
     agg "agg": Vec<String>;
+    /// What is passed on of each record, instead of aggregates: expressions. Each entry is one or
+    /// several, separated by commas.
+    select "select": Vec<String>;
     /// Conditions on rows of the answer, all of which must hold.
     having "having": Vec<String>;
     /// The order of the rows of a window, such as `bytes desc, country`. Each entry is one or
@@ -425,6 +428,7 @@ lookup = "countries=countries.csv:code"
 unnest = "tags"
 group = "country,status"
 agg = ["count", "sum(bytes) as bytes", "top(10, url)"]
+select = "status, abs(bytes) as size"
 having = "count > 1"
 sort = ["bytes desc, country"]
 limit = 10

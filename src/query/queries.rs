@@ -72,10 +72,12 @@ impl PipelineSpec {
         if queries.is_empty() {
             return Err(Error::invalid("query: there is none: give at least one table [[query]]"));
         }
-        if self.unnest.is_some() {
-            return Err(Error::invalid(
-                "unnest: it does not go with several queries: give each a pipeline file of its own",
-            ));
+        for (key, given) in [("unnest", self.unnest.is_some()), ("select", self.select.is_some())] {
+            if given {
+                return Err(Error::invalid(format!(
+                    "{key}: it does not go with several queries: give each a pipeline file of its own"
+                )));
+            }
         }
         let top = PipelineSpec { queries: None, ..self.clone() };
         let mut names = BTreeSet::new();

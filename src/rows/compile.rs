@@ -8,6 +8,7 @@ use super::lookup::{Lookup, Lookups};
 use super::parsed::Parsed;
 use super::row_aggregate::{Plan, RowAggregate};
 use super::row_pipeline::{Parts, RowPipeline};
+use super::select::Select;
 use super::time_range;
 use super::unnest::Unnest;
 use crate::aggregate::{Aggregate, Overflow};
@@ -125,6 +126,8 @@ struct Asked {
     answers: Answers,
     nulls: Nulls,
     unnest: Option<Unnest>,
+    /// Names and slots of the columns of rows that are passed on.
+    select: Option<Vec<(String, usize)>>,
     /// The conditions and names in canonical spelling.
     words: String,
 }
@@ -179,22 +182,20 @@ impl PipelineSpec {
         fields: Fields,
     ) -> Result<RowPipeline, Error> {
         let asked = self.compile_asked(options, fields)?;
-        let Asked { values, answers, group, nulls, .. } = &asked;
         let zone = self.time_zone(options)?;
         let mut engine_options = self.engine_options(options, zone.clone())?;
         engine_options.name = self.words(&asked.words);
         let max_ahead = self.max_ahead(options)?;
-        let plan = Plan::of(&answers.calls, options.seed);
-        let marked = marked_slots(&values.names, &plan, group, nulls);
+        let plan = Plan::of(&asked.answers.calls, options.seed);
+        let read = asked.select.as_ref().unwrap_or(&asked.group);
+        let marked = marked_slots(&asked.values.names, &plan, read, &asked.nulls);
         let windows = engine_options.windows.clone();
-        let mut explanation = Explanation::new(
-            &engine_options,
-            &plan,
-            (answers, group.len()),
-            self.late_words(&engine_options),
-        );
-        explanation.lookups = values.names.lookups.sizes();
-        let Asked { values, filter, filter_slots, time, group, answers, nulls, unnest, .. } = asked;
+        let explanation = self.explained(&asked, &plan, &engine_options);
+        let Asked {
+            values, filter, filter_slots, time, group, answers, nulls, unnest, select, ..
+        } = asked;
+        let select =
+            select.map(|columns| Select::new(columns, engine_options.limits.pending_bytes_max));
         let kinds: Vec<_> = plan.kinds().collect();
         let group_names = group.iter().map(|(name, _)| name.clone()).collect();
         let form =
@@ -240,7 +241,20 @@ impl PipelineSpec {
             max_ahead,
             explanation,
             unnest,
+            select,
         }))
+    }
+
+    /// Returns the explanation of what is asked.
+    fn explained(&self, asked: &Asked, plan: &Plan, engine: &EngineOptions) -> Explanation {
+        let Asked { values, answers, group, select, .. } = asked;
+        let late = self.late_words(engine);
+        let mut explanation = Explanation::new(engine, plan, (answers, group.len()), late);
+        explanation.lookups = values.names.lookups.sizes();
+        if let Some(columns) = select {
+            explanation.pass_on(columns.iter().map(|(name, _)| name));
+        }
+        explanation
     }
 
     /// By how many milliseconds an event time may lie ahead of the arrival time.
@@ -308,6 +322,7 @@ impl PipelineSpec {
 
     fn compile_asked(&self, options: &CompileOptions, fields: Fields) -> Result<Asked, Error> {
         let at = |key| move |error: Error| error.at(options.written(key));
+        self.check_select().map_err(|(key, error)| at(key)(error))?;
         let unnest = self.unnest.as_deref().map(parse_field).transpose().map_err(at("unnest"))?;
         let mut parsed = Parsed::default();
         parsed.add_lets(self.lets.as_deref().unwrap_or_default()).map_err(at("let"))?;
@@ -338,6 +353,7 @@ impl PipelineSpec {
         };
         let group = self.compile_group(&mut fields_of, options)?;
         let group_names: Vec<String> = group.into_iter().map(|(name, _)| name).collect();
+        self.compile_select(&mut fields_of, options)?;
         self.compile_answers((&mut fields_of, &group_names), options)?;
         let nulls = parse_nulls(self.null.as_deref()).map_err(at("null"))?;
         let unnest = unnest.map(|field| Unnest::new(&field, &fields, &options.limits));
@@ -349,12 +365,24 @@ impl PipelineSpec {
         let filter = parsed.lower_filter(&mut values).map_err(at("where"))?;
         let mut slots = |ast: &Ast, id: Id| values.slot(ast, id);
         let group = self.compile_group(&mut slots, options)?;
+        let select = self.compile_select(&mut slots, options)?;
         let mut answers = self.compile_answers((&mut slots, &group_names), options)?;
         if let Some(time) = &time {
             compare_with_event_time(&mut answers.calls, time);
         }
         let words = parsed.words() + &values.names.lookups.words();
-        Ok(Asked { values, filter, filter_slots, time, group, answers, nulls, words, unnest })
+        Ok(Asked {
+            values,
+            filter,
+            filter_slots,
+            time,
+            group,
+            answers,
+            nulls,
+            words,
+            unnest,
+            select,
+        })
     }
 
     /// The names and slots of what is grouped by.
@@ -378,6 +406,28 @@ impl PipelineSpec {
             }
         }
         Ok(group)
+    }
+
+    /// The names and slots of the columns of rows that are passed on.
+    fn compile_select(
+        &self,
+        slots: &mut Slots<'_>,
+        options: &CompileOptions,
+    ) -> Result<Option<Vec<(String, usize)>>, Error> {
+        let Some(texts) = &self.select else { return Ok(None) };
+        let at = |error: Error| error.at(options.written("select"));
+        let mut columns: Vec<(String, usize)> = Vec::new();
+        for text in texts {
+            for (name, slot) in parse_group(text, slots).map_err(at)? {
+                let is_known = columns.iter().any(|(known, _)| *known == name);
+                if is_known || TAKEN_NAMES.contains(&name.as_str()) {
+                    let why = format!("a row has {name:?} already: give another name with \"as\"");
+                    return Err(at(Error::invalid(why)));
+                }
+                columns.push((name, slot));
+            }
+        }
+        Ok(Some(columns))
     }
 
     fn compile_answers(
@@ -507,7 +557,10 @@ impl PipelineSpec {
         );
         words.push(parsed.to_owned());
         words.extend((!group.is_empty()).then(|| format!("group {group}; ")));
-        words.push(format!("agg {}; ", if agg.is_empty() { "count" } else { &agg }));
+        words.push(match &self.select {
+            Some(_) => format!("select {}; ", list(&self.select)),
+            None => format!("agg {}; ", if agg.is_empty() { "count" } else { &agg }),
+        });
         words.concat()
     }
 

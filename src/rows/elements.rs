@@ -58,6 +58,7 @@ impl RowPipeline {
         let mut all = Outcome::Filtered;
         for element in first..elements {
             unnest.set(element, row);
+            self.select.iter_mut().for_each(|select| select.set_element(element));
             let sequence = sequence.filter(|_| element == 0);
             match self.push_row(shard, row, (arrival, sequence)) {
                 Ok(outcome) => all = telling_most(all, outcome),
@@ -100,6 +101,7 @@ impl RowPipeline {
         if index == 0 && unnest.begin(row)? == 0 {
             self.preparer.shared.count_without_elements();
         }
+        self.select.iter_mut().for_each(|select| select.set_element(index));
         Ok(unnest.set(index, row))
     }
 
@@ -116,6 +118,12 @@ impl RowPipeline {
         arrival: Timestamp,
     ) -> Result<Outcome<String>, Error> {
         self.push_row(shard, row, (arrival, None))
+    }
+
+    /// Returns true if other threads may prepare rows: each record is one, and is aggregated.
+    #[cfg(feature = "files")]
+    pub(crate) fn is_prepared(&self) -> bool {
+        self.unnest.is_none() && self.select.is_none()
     }
 
     /// Returns true if a record can be several rows.

@@ -82,6 +82,14 @@ impl Explanation {
         }
     }
 
+    /// Explains rows that are passed on with these columns, instead of aggregates.
+    pub(super) fn pass_on<'a>(&mut self, columns: impl Iterator<Item = &'a String>) {
+        self.words = Some("none; each record is passed on as a row".into());
+        self.lateness = "none; a row is given when its record comes".into();
+        let worth = |name: &String| (name.clone(), "of each record".into());
+        self.columns = columns.map(worth).collect();
+    }
+
     /// Returns the maximum bytes of the whole state, approximately: groups times panes times the
     /// bytes of a group, or the limit if that is lower.
     fn state_bytes_worst(&self) -> usize {

@@ -104,8 +104,10 @@ impl RowPipeline {
     /// Converts the pipeline into a merger of its partials.
     ///
     /// # Errors
-    /// Those of [`Merger::new`].
+    /// Those of [`Merger::new`]; [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument)
+    /// for a pipeline that passes records on, whose rows are never merged.
     pub fn into_merger(self, options: MergerOptions) -> Result<RowMerger, Error> {
+        self.check_merges()?;
         let RowPipeline { engine, columns, answers, .. } = self;
         Ok(RowMerger::new(Merger::new(engine, options)?, columns, answers))
     }

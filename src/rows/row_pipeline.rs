@@ -7,6 +7,7 @@ use super::fast::preparer::{Preparation, RowPreparer};
 use super::intake::Intake;
 use super::pending_rows::PendingRows;
 use super::row_aggregate::{ColumnKind, Plan, RowAggregate};
+use super::select::Select;
 use super::unnest::Unnest;
 use crate::engine::{Control, Engine, Outcome, Shard};
 use crate::error::{Error, ErrorKind};
@@ -71,6 +72,8 @@ pub struct RowPipeline {
     /// True if the query has taken rows that another one has still to take, so that its answers
     /// wait.
     pub(super) is_ahead: bool,
+    /// The rows of records that are passed on, instead of answers.
+    pub(super) select: Option<Box<Select>>,
 }
 
 /// The parts of a pipeline.
@@ -97,6 +100,7 @@ pub(super) struct Parts {
     pub(super) max_ahead: Option<i64>,
     pub(super) explanation: Explanation,
     pub(super) unnest: Option<Unnest>,
+    pub(super) select: Option<Select>,
 }
 
 /// A column of the answer.
@@ -112,15 +116,21 @@ pub struct OutputColumn {
 impl RowPipeline {
     pub(super) fn new(parts: Parts) -> Self {
         let group_slots: Vec<_> = parts.group.into_iter().map(|(_, slot)| slot).collect();
-        let columns = parts.answers.output_columns();
+        let selected = parts.select.as_ref().map_or(&[][..], Select::slots);
+        let columns = match &parts.select {
+            Some(select) => plain_columns(&select.form().columns),
+            None => parts.answers.output_columns(),
+        };
         let Parts { values, filter, filter_slots, time, plan, .. } = parts;
         let Parts { key_bytes_max, nulls, marked, .. } = parts;
         let conditions = filter.iter().flat_map(|condition| condition.reads.iter().copied());
-        let late = plan.slots().chain(group_slots.iter().copied()).collect::<Vec<_>>();
+        let late = plan.slots().chain(group_slots.iter().chain(selected).copied());
+        let late = late.collect::<Vec<_>>();
         let (names, computed) = values.ordered(&conditions.collect::<Vec<_>>(), &late);
         let (fields, shared) = (names.fields, names.shared);
         let moving_times = parts.engine.moving_times();
-        let preaggregation = (parts.engine.aggregate().preaggregates()
+        let preaggregation = (parts.select.is_none()
+            && parts.engine.aggregate().preaggregates()
             && !parts.engine.is_per_group()
             && !parts.engine.is_of_rows())
         .then(|| parts.engine.preaggregation());
@@ -154,6 +164,7 @@ impl RowPipeline {
             unnest: parts.unnest.map(Box::new),
             others: Vec::new(),
             is_ahead: false,
+            select: parts.select.map(Box::new),
         }
     }
 
@@ -191,7 +202,7 @@ impl RowPipeline {
 
     /// Returns what all rows of the answer have in common.
     pub fn form(&self) -> &Arc<RowForm> {
-        self.answers.form()
+        self.select.as_ref().map_or_else(|| self.answers.form(), |select| select.form())
     }
 
     /// Returns the time zone that the times of windows are shown in; `None` for UTC.
@@ -249,6 +260,9 @@ impl RowPipeline {
         {
             return Ok(Outcome::Duplicate);
         }
+        if let (Some(select), Some(sequence)) = (&mut self.select, sequence) {
+            select.set_position(sequence, 0);
+        }
         match self.unnest.is_none() {
             true => self.push_row(shard, row, (arrival, sequence)),
             false => self.push_elements(shard, row, (arrival, sequence)),
@@ -278,6 +292,9 @@ impl RowPipeline {
         (shard, row, sequence): (Shard, &Row, Option<&Sequence>),
     ) -> Result<Outcome<String>, Error> {
         match preparation {
+            Preparation::Record(time) if self.select.is_some() => {
+                self.push_selected(shard, row, (time, sequence))
+            }
             Preparation::Record(time) => self.push_record(shard, row, time, sequence),
             Preparation::Filtered(time) => {
                 self.engine.skip(shard, sequence, Outcome::Filtered, time);
@@ -300,7 +317,7 @@ impl RowPipeline {
 
     /// Adds a prepared row.
     #[inline]
-    fn push_record(
+    pub(super) fn push_record(
         &mut self,
         shard: Shard,
         row: &Row,
@@ -362,6 +379,9 @@ impl RowPipeline {
         if self.is_ahead {
             return Ok(None);
         }
+        if self.select.is_some() {
+            return self.next_selected();
+        }
         if !self.engine.is_handing_out() {
             // The state was restored in between, so the remaining rows belong to the old state.
             self.pending = PendingRows::default();
@@ -372,6 +392,11 @@ impl RowPipeline {
         self.engine.set_handing_out(!self.pending.is_empty());
         Ok(row)
     }
+}
+
+fn plain_columns(names: &[String]) -> Vec<OutputColumn> {
+    let column = |name: &String| OutputColumn { name: name.clone(), kind: ColumnKind::Plain };
+    names.iter().map(column).collect()
 }
 
 impl fmt::Debug for RowPipeline {

@@ -104,6 +104,39 @@ fn s228_a_worker_reads_the_lookups_of_its_pipeline_and_refuses_other_content() {
 }
 
 #[test]
+fn s235_a_worker_passes_rows_on_once_by_their_key() {
+    let folder = Folder::new("kcl_select");
+    let out = folder.path("out.jsonl");
+    let text = "where = 'bytes >= 10'\nselect = 'url, bytes * 2 as double'\n";
+    let (pipeline, state) = (folder.file("p.toml", text), folder.path("state"));
+    let run = |batches: &[String]| {
+        let mut messages = initialize("shardId-0") + "\n";
+        for batch in batches {
+            messages += &format!("{batch}\n{TAKEN}\n");
+        }
+        let all = ["kcl", "--pipeline", &pipeline, "--state", &state, "--out", &out];
+        let all = [&all[..], &["--save-records", "1"]].concat();
+        streamgauge_reading(&all, (messages + END + "\n").as_bytes())
+    };
+    run(&[records(0..15)]).succeeded();
+    // Some records come again.
+    run(&[records(12..20), records(18..25)]).succeeded();
+    let rows = folder.read("out.jsonl");
+    let expected: Vec<String> = (10..25)
+        .map(|second| {
+            let (position, url, double) = (second + 1, second % 3, second * 2);
+            format!(
+                r#"{{"window":null,"group":{{"shard":"shardId-0","position":"{position}"}},"revision":0,"url":"/{url}","double":{double}}}"#
+            )
+        })
+        .collect();
+    assert_eq!(rows.lines().collect::<Vec<_>>(), expected);
+    let partials = folder.path("partials");
+    let arguments = ["kcl", "--pipeline", &pipeline, "--state", &state, "--partials", &partials];
+    streamgauge_reading(&arguments, b"").failed(2, &["--partials", "there are no partials"]);
+}
+
+#[test]
 fn s76_the_child_writes_the_answers_of_run_and_only_the_protocol_to_standard_output() {
     let folder = Folder::new("kcl_child");
     std::fs::create_dir(folder.path("out")).unwrap();

@@ -29,6 +29,7 @@ mod questions;
 mod resume;
 mod rows;
 mod seed;
+mod select;
 mod sessions;
 #[cfg(unix)]
 mod signals;

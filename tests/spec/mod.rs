@@ -9,6 +9,7 @@ mod intake;
 mod language;
 mod lookups;
 mod oracle;
+mod select;
 mod serde_form;
 mod unnest;
 mod windows;

@@ -31,6 +31,8 @@ pub struct FilePipelines<'a> {
     hands_out_late: bool,
     /// True if a record can be several rows.
     unnests: bool,
+    /// True if records are passed on as rows.
+    passes_on: bool,
 }
 
 impl<'a> FilePipelines<'a> {
@@ -58,6 +60,7 @@ impl<'a> FilePipelines<'a> {
         let fields = pipelines.first().map_or(&[][..], |pipeline| pipeline.fields()).to_vec();
         FilePipelines {
             unnests: pipelines.first().is_some_and(RowPipeline::unnests),
+            passes_on: pipelines.first().is_some_and(RowPipeline::passes_on),
             pipelines,
             of_inputs,
             shard,
@@ -231,6 +234,17 @@ impl<'a> FilePipelines<'a> {
         match &mut self.copy {
             Some((pipeline, shard)) => pipeline.push_next_row(*shard, row, arrival).map(drop),
             None => Ok(()),
+        }
+    }
+
+    /// Sets the line of the next record of an input, if records are passed on.
+    #[inline]
+    pub(super) fn set_line(&mut self, input: usize, line: u64) {
+        if self.passes_on
+            && let (Some((index, _)), Some(name)) = (self.opened.get(input), self.names.get(input))
+            && let Some(pipeline) = self.pipelines.get_mut(*index)
+        {
+            pipeline.set_line(name, line);
         }
     }
 

@@ -35,6 +35,12 @@ pub trait RowSink {
     /// Any error ends the run.
     fn row(&mut self, file: usize, row: &mut Row) -> Result<Option<Refusal>, Error>;
 
+    /// Receives the line of the next record of an input, counted from 1. Default: it is ignored.
+    #[inline]
+    fn at_line(&mut self, file: usize, line: u64) {
+        let _ = (file, line);
+    }
+
     /// Puts the next row of a record into `row`, before [`row`](RowSink::row) receives it: a sink
     /// may make several of a record, or none. `index` is the number of earlier ones. Returns false
     /// if there is no further one. Default: the record is one row.

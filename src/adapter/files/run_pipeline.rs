@@ -202,6 +202,11 @@ impl<O: PipelineObserver> RowSink for PipelineSink<'_, '_, O> {
     }
 
     #[inline]
+    fn at_line(&mut self, file: usize, line: u64) {
+        self.pipelines.set_line(file, line);
+    }
+
+    #[inline]
     fn next_row(&mut self, file: usize, row: &mut Row, index: usize) -> Result<bool, Refusal> {
         self.pipelines.next_row(file, row, index)
     }
@@ -265,7 +270,7 @@ impl<'a, 'p, O: PipelineObserver> TakeBlocks<PipelineSink<'a, 'p, O>> for Blocks
         // Records that are compared with the clock are applied one by one, when they are read.
         let one_by_one = sink.clock.is_some() || sink.pipelines.has_copy();
         let pipeline = sink.pipelines.last();
-        let pipeline = pipeline.filter(|pipeline| !one_by_one && !pipeline.unnests());
+        let pipeline = pipeline.filter(|pipeline| !one_by_one && pipeline.is_prepared());
         pipeline.map(RowPipeline::preparer)
     }
 

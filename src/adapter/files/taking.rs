@@ -221,6 +221,7 @@ impl<S: RowSink> TakeRecords for RowByRow<'_, '_, S> {
 
     #[inline(always)]
     fn record(&mut self, row: &mut Row, place: RecordSpan) -> Result<(), Error> {
+        self.taking.sink.at_line(self.taking.file, self.first_line + place.lines + 1);
         for index in 0.. {
             let taking = &mut *self.taking;
             let refusal = match taking.sink.next_row(taking.file, row, index) {

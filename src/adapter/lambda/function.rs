@@ -74,6 +74,8 @@ pub fn run_from_environment() -> Result<(), Error> {
             serve(pipeline, sink, settings)
         }
         Some(place) => {
+            let checked = pipeline.pipeline().check_merges();
+            checked.map_err(|error| error.at("STREAMGAUGE_PARTIALS"))?;
             let store = store::open(place).map_err(|error| error.at("STREAMGAUGE_PARTIALS"))?;
             serve(pipeline, PartialSink::new(PartialStore::new(store)), settings)
         }

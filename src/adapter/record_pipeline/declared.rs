@@ -40,6 +40,8 @@ pub struct Declared {
     /// True if the specification names the format.
     format_is_given: bool,
     row: Row,
+    /// The number of further parts of the record so far.
+    parts: u64,
 }
 
 impl Declared {
@@ -56,7 +58,8 @@ impl Declared {
         let is_given = spec.format.is_some() || format != Format::Auto;
         let pipeline = spec.compile(&options)?;
         let decoder = PayloadDecoder::new(format, pipeline.fields(), &options.limits)?;
-        Ok(Declared { row: pipeline.new_row(), pipeline, decoder, format_is_given: is_given })
+        let row = pipeline.new_row();
+        Ok(Declared { pipeline, decoder, format_is_given: is_given, row, parts: 0 })
     }
 
     /// Returns the pipeline: its fields, columns and explanation.
@@ -157,11 +160,18 @@ impl RecordPipeline for Declared {
         if self.pipeline.is_duplicate(shard, sequence) {
             return Ok(Outcome::Duplicate);
         }
+        self.parts = 0;
+        self.pipeline.set_position(sequence, 0);
         self.take(shard, record, Some(sequence))
     }
 
     fn push_part(&mut self, shard: Shard, record: &Record) -> Result<Outcome<Error>, Error> {
-        self.take(shard, record, None)
+        self.parts += 1;
+        self.pipeline.set_position(&record.position.sequence, self.parts);
+        let taken = self.take(shard, record, None);
+        // A part that a limit refused comes again.
+        self.parts -= u64::from(taken.is_err());
+        taken
     }
 
     fn skip_dead_letter(

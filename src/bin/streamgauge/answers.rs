@@ -252,6 +252,14 @@ impl<W: Write> Answers<W> {
         }
     }
 
+    /// Writes a row that is passed on.
+    ///
+    /// # Errors
+    /// Answers that cannot be written.
+    pub(crate) fn give_row(&mut self, row: RowEmission) -> Result<(), Failure> {
+        self.hand_out(Waiting::Row(row))
+    }
+
     /// Writes the windows of several files.
     ///
     /// # Errors

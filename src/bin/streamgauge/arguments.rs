@@ -638,6 +638,10 @@ pub(crate) struct PipelineArguments {
     /// What to compute, such as 'count, sum(bytes) as bytes, top(10, url)'. Default: count
     #[arg(long, value_name = "AGGREGATE,...")]
     pub(crate) agg: Vec<String>,
+    /// Pass each record on as a row of these expressions, such as 'ticker, price * 2 as double',
+    /// instead of aggregates. The key of a row is its shard and position
+    #[arg(long, value_name = "EXPR,...")]
+    pub(crate) select: Vec<String>,
     /// Give the rows of the answer for which this holds, such as 'count > 100'. Several can be
     /// given: all must hold
     #[arg(long, value_name = "CONDITION")]

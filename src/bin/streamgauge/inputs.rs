@@ -200,7 +200,10 @@ impl Inputs {
     ) -> Result<Option<RowPipeline>, Failure> {
         let spec = &self.settings.spec;
         // A row over everything is answered again, whatever its value was.
-        let one = !spec.has_windows() && spec.group.is_none() && spec.queries.is_none();
+        let one = !spec.has_windows()
+            && spec.group.is_none()
+            && spec.queries.is_none()
+            && spec.select.is_none();
         let rows = run.is_stream() || !one;
         if counted == Format::Auto {
             return Ok(None);

@@ -39,7 +39,7 @@ pub(crate) fn run(arguments: &KclArguments) -> Result<(), Failure> {
     refuse_standard_output(arguments, &spec)?;
     let failed = |error: io::Error| Failure::Run(format!("cannot take standard output: {error}"));
     let protocol = protocol_output::take().map_err(failed)?;
-    if !spec.has_windows() && spec.rows.is_none() {
+    if !spec.has_windows() && spec.rows.is_none() && spec.select.is_none() {
         return Err(Failure::Usage(String::from(
             "a stream has no end, so the pipeline needs a window: window = \"1m\"",
         )));
@@ -186,6 +186,7 @@ fn pipeline_work(
     options.lookups =
         read_lookups(spec, &options.limits).map_err(|error| Failure::usage(&error))?;
     let pipeline = Declared::compile(spec, options).map_err(|error| Failure::usage(&error))?;
+    check_partials(arguments.partials.as_deref(), &pipeline)?;
     let late = arguments.late.clone().or_else(|| spec.late.as_ref().map(PathBuf::from));
     let (out, partials, spec) =
         (arguments.out.clone().map(Out), arguments.partials.clone(), spec.clone());
@@ -250,6 +251,12 @@ fn stream_target(stream: &str) -> Result<Box<dyn PartialTarget>, Error> {
         "kinesis:{stream}: this was built without Kinesis; build it with the feature kinesis"
     );
     Err(Error::new(ErrorKind::Unsupported, message))
+}
+
+/// Refuses a place for partials if the pipeline has none.
+pub(crate) fn check_partials(place: Option<&str>, pipeline: &Declared) -> Result<(), Failure> {
+    let checked = place.map_or(Ok(()), |_| pipeline.pipeline().check_merges());
+    checked.map_err(|error| Failure::usage(&error.at("--partials")))
 }
 
 /// Returns a merger of the pipeline's partials.

@@ -3,7 +3,7 @@
 use crate::arguments::DurableArguments;
 use crate::failure::Failure;
 use crate::interrupt::{Interrupt, Signal};
-use crate::kcl::{NamedTarget, dead_letters, late_records, target};
+use crate::kcl::{NamedTarget, check_partials, dead_letters, late_records, target};
 use crate::kinesis_arguments::{KinesisArguments, StreamArguments};
 use crate::output::{OutputWriter, Shape, digits};
 use crate::progress::Bar;
@@ -41,7 +41,7 @@ pub(crate) fn run(arguments: KinesisArguments) -> Result<(), Failure> {
         arguments;
     let settings = Settings::new(input, pipeline, &shared)?;
     let interrupt = watch(settings.live)?;
-    if settings.spec.window.is_none() {
+    if settings.spec.window.is_none() && settings.spec.select.is_none() {
         return Err(Failure::Usage(String::from(
             "a stream has no end, so the pipeline needs a window: --window 1m",
         )));
@@ -54,6 +54,7 @@ pub(crate) fn run(arguments: KinesisArguments) -> Result<(), Failure> {
     if settings.spec.explain == Some(true) {
         say(&explained(pipeline.pipeline()));
     }
+    check_partials(place.partials.as_deref(), &pipeline)?;
     let durable = DurableArguments {
         state: place.state.clone(),
         partials: place.partials.clone(),

@@ -59,6 +59,9 @@ pub(crate) fn run(settings: &Settings) -> Result<(), Failure> {
     let pipeline = compile(settings, !live)?;
     check_rows(settings, &pipeline)?;
     format(spec)?;
+    if settings.durable.partials.is_some() {
+        pipeline.check_merges().map_err(|error| Failure::usage(&error.at("--partials")))?;
+    }
     if spec.explain == Some(true) {
         say(&explained(&pipeline));
         if nothing_to_read(settings) {
@@ -234,6 +237,8 @@ impl Run<'_> {
         // Tests save after every line.
         reading.block_bytes = cfg!(test).then_some(64);
         let (state, given) = match resumed {
+            // Rows that are passed on are given once.
+            Some(Resumed { state, .. }) if pipeline.passes_on() => (Some(state), None),
             Some(Resumed { state, answers, kept_answers }) => {
                 let kept = Some(kept_answers);
                 (Some(state), Some(GivenAnswers::new(answers, kept, retracts)))
@@ -472,6 +477,9 @@ pub(crate) fn output(settings: &Settings, bar: &Bar, shape: Shape) -> Result<Out
         "json" => Ok(OutputWriter::Json(JsonLines::default(), out)),
         "csv" => Ok(OutputWriter::csv(shape, out)),
         "table" => Ok(OutputWriter::table(shape, terminal(is_terminal), out)),
+        "html" if settings.spec.select.is_some() => Err(Failure::Usage(
+            "a page shows aggregates; rows that select passes on are a table, json or csv".into(),
+        )),
         "html" => {
             check_page(is_terminal)?;
             Ok(OutputWriter::html(shape, settings.origin(), out))

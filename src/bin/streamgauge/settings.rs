@@ -99,7 +99,7 @@ impl Settings {
         flags.filter = given(pipeline.predicates);
         flags.group = pipeline.group.map(|group| vec![group]);
         flags.agg = given(pipeline.agg);
-        flags.having = given(pipeline.having);
+        (flags.select, flags.having) = (given(pipeline.select), given(pipeline.having));
         flags.sort = given(pipeline.sort);
         flags.limit = pipeline.limit;
         flags.null = given(pipeline.null);

@@ -69,6 +69,8 @@ pub(crate) struct Sink<W> {
     threads: NonZeroUsize,
     pub(crate) interrupt: Interrupt,
     state_bytes_max: u64,
+    /// True if records are passed on as rows.
+    passes_on: bool,
     /// True after all whole records have been read. The rest must not get into the state.
     in_tails: bool,
     /// A pipeline with the records of lines without an end, which may change later. It knows the
@@ -96,6 +98,7 @@ impl<W: Write> Sink<W> {
         let mut answers = answers;
         answers.complete(Inputs::completed_to(inputs.pipelines.first(), options.state.as_ref()));
         Sink {
+            passes_on: inputs.pipelines.first().is_some_and(RowPipeline::passes_on),
             inputs,
             answers,
             letters: options.letters,
@@ -289,6 +292,9 @@ impl<W: Write> Sink<W> {
     /// Determines the rows whose records may change.
     fn tell_unsure(&mut self) -> Result<(), Failure> {
         let Some(mut tails) = self.tails.take() else { return Ok(()) };
+        if self.passes_on {
+            return Ok(());
+        }
         let mut unsure = UnsureRows::new();
         tails.finish();
         while let Some(row) = tails.next_emission().map_err(|error| Failure::run(&error))? {
@@ -301,6 +307,10 @@ impl<W: Write> Sink<W> {
 
     /// Writes all remaining windows.
     fn drain_ended(&mut self) -> Result<(), Failure> {
+        if self.passes_on {
+            let mut pipelines = self.inputs.pipelines.iter_mut();
+            return pipelines.try_for_each(|pipeline| self.answers.drain(pipeline).map(drop));
+        }
         let run =
             self.state.as_ref().map(|state| &state.run).filter(|run| !self.inputs.is_one(run));
         match (run, self.inputs.pipelines.first_mut()) {
@@ -431,6 +441,15 @@ impl<W: Write> Sink<W> {
 
 impl<W: Write> PipelineObserver for Sink<W> {
     fn drain(&mut self, file: usize, pipeline: &mut RowPipeline) -> Result<(), Error> {
+        if self.passes_on && self.state.is_some() {
+            // A line without an end is passed on by the run that finds its end.
+            while let Some(row) = pipeline.next_emission()? {
+                if !self.in_tails {
+                    self.answers.give_row(row).map_err(|failure| self.end(failure))?;
+                }
+            }
+            return Ok(());
+        }
         let (Some(state), Some(input)) = (&mut self.state, self.inputs.inputs.get(file)) else {
             self.unflushed |= self.answers.drain(pipeline).map_err(|failure| self.end(failure))?;
             return Ok(());

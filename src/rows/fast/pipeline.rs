@@ -121,7 +121,7 @@ impl RowPipeline {
     /// pipeline still gives itself comes before theirs.
     pub(crate) fn split_finished(&mut self, parts: NonZeroUsize) -> Vec<FinishedRows> {
         // The rows of the first query come before those of the others.
-        if !self.others.is_empty() {
+        if !self.others.is_empty() || self.select.is_some() {
             return Vec::new();
         }
         let parts = self.engine.split_finished(parts).into_iter();

@@ -195,14 +195,20 @@ impl RowPreparer {
         )
     }
 
+    /// Returns the name of a field, or the expression that is computed into a slot.
+    #[cold]
+    pub(in crate::rows) fn name(&self, slot: usize) -> &str {
+        match self.fields.name(slot) {
+            "" => self.computed.written(slot),
+            name => name,
+        }
+    }
+
     /// A sentence with the field and its value, as in `bytes: "abc" is not a number`.
     #[cold]
     fn refused(&self, refusal: &Refusal, row: &Row) -> Box<str> {
         let Refusal { slot, why } = refusal;
-        let name = match self.fields.name(*slot) {
-            "" => self.computed.written(*slot),
-            name => name,
-        };
+        let name = self.name(*slot);
         let sentence = match row.value(*slot) {
             Value::Missing | Value::Untyped("") => format!("{name}: the field {why}"),
             value => format!("{name}: {} {why}", shown(value)),
