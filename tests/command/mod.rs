@@ -30,6 +30,8 @@ mod resume;
 mod rows;
 mod seed;
 mod select;
+#[cfg(feature = "serve")]
+mod serve;
 mod sessions;
 #[cfg(unix)]
 mod signals;

@@ -8,7 +8,6 @@ use crate::state::KeptAnswers;
 use crate::summary::Summary;
 use crate::view::Counts;
 use crate::view::html::Facts;
-use crate::view::live::LiveWriter;
 use std::collections::{HashMap, HashSet};
 use std::io::Write;
 use std::num::NonZeroUsize;
@@ -208,17 +207,18 @@ impl<W: Write> Answers<W> {
     pub(crate) fn set_facts(&mut self, summary: &Summary) {
         if let Destination::Rows(output) = &mut self.destination {
             output.set_facts(Facts::of_run(summary));
-            if let Some(live) = output.live() {
+            if let Some(watcher) = output.watcher() {
                 let Summary { records, filtered, late, dead_letters, .. } = *summary;
-                live.tell(Counts { records, filtered, late, dead_letters, ..live.counts() });
+                let before = watcher.counts();
+                watcher.tell(Counts { records, filtered, late, dead_letters, ..before });
             }
         }
     }
 
-    /// Returns the screen that shows the answers, if there is one.
-    pub(crate) fn live(&mut self) -> Option<&mut LiveWriter> {
+    /// Returns the writer of rows if somebody watches the run while it goes on.
+    pub(crate) fn watched(&mut self) -> Option<&mut OutputWriter<W>> {
         match &mut self.destination {
-            Destination::Rows(output) => output.live(),
+            Destination::Rows(output) => output.watcher().is_some().then_some(output),
             Destination::Partials { .. } => None,
         }
     }

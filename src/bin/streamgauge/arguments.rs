@@ -1,5 +1,6 @@
 //! The command line: only its grammar.
 
+use crate::view::serve::ServeOptions;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -684,9 +685,42 @@ pub(crate) struct OutputArguments {
     pub(crate) quiet: bool,
     #[command(flatten)]
     pub(crate) durable: DurableArguments,
+    #[cfg(feature = "serve")]
+    #[command(flatten)]
+    pub(crate) serve: ServeArguments,
+}
+
+/// The server of the answers.
+#[cfg(feature = "serve")]
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Server")]
+pub(crate) struct ServeArguments {
+    /// Serve the answers by HTTP while the run goes on: a page that renews itself, /metrics for
+    /// Prometheus, and /healthz
+    #[arg(long, value_name = "ADDRESS:PORT", conflicts_with = "partials")]
+    pub(crate) serve: Option<std::net::SocketAddr>,
+    /// Serve only requests with the token in this file, as a bearer token or as ?token=. Needed
+    /// where the address is not a loopback address
+    #[arg(long, value_name = "FILE", requires = "serve")]
+    pub(crate) token_file: Option<PathBuf>,
+    /// The columns that are metrics. Default: all columns of numbers
+    #[arg(long, value_name = "COLUMN,...", requires = "serve")]
+    pub(crate) metrics: Vec<String>,
 }
 
 impl OutputArguments {
+    /// Returns where and what is served, if that is wanted.
+    pub(crate) fn serve_options(&self) -> Option<ServeOptions> {
+        #[cfg(feature = "serve")]
+        return self.serve.serve.map(|address| ServeOptions {
+            address,
+            token_file: self.serve.token_file.clone(),
+            metrics: self.serve.metrics.clone(),
+        });
+        #[cfg(not(feature = "serve"))]
+        None
+    }
+
     /// Returns true if a screen shows the run.
     pub(crate) fn is_live(&self) -> bool {
         #[cfg(feature = "live")]

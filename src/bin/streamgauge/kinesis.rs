@@ -199,6 +199,11 @@ impl Destination {
         (settings, pipeline): (&Settings, &Declared),
         interrupt: &Interrupt,
     ) -> Result<Self, Failure> {
+        if settings.serve.is_some() && out.is_some() {
+            let message =
+                "--serve serves what goes to standard output, and --out sends it to a file";
+            return Err(Failure::Usage(message.to_owned()));
+        }
         if let Some(path) = out {
             return ExactFile::open(path).map(Destination::File).map_err(|error| {
                 match error.kind() {
@@ -241,11 +246,13 @@ impl Destination {
         }
     }
 
-    /// Tells a screen how many records there were.
+    /// Tells who watches how many records there were.
     fn tell(&self, records: u64, dead_letters: u64) {
         let Destination::Output(output, _) = self else { return };
-        if let Some(live) = output.borrow_mut().live().filter(|live| live.is_due()) {
-            live.tell(Counts { records, dead_letters, ..live.counts() });
+        let mut output = output.borrow_mut();
+        if let Some(watcher) = output.watcher().filter(|watcher| watcher.is_due()) {
+            let before = watcher.counts();
+            watcher.tell(Counts { records, dead_letters, ..before });
         }
     }
 
@@ -281,19 +288,20 @@ impl<W: Write> Sink<Declared> for Rows<W> {
         }
         let mut output = self.0.borrow_mut();
         output.flush().map_err(failed)?;
-        if let Some(live) = output.live() {
-            let (stats, options) = (pipeline.stats(), self.1);
-            live.tell(Counts {
+        let options = self.1;
+        if let Some(watcher) = output.watcher() {
+            let (stats, before) = (pipeline.stats(), watcher.counts());
+            watcher.tell(Counts {
                 filtered: stats.filtered,
                 late: stats.late,
                 state_bytes: stats.state_bytes,
                 state_bytes_max: options.state_bytes_max,
                 latest: pipeline.latest_event_time(),
-                ..live.counts()
+                ..before
             });
-            if options.looks_early {
-                live.look_early(pipeline, Declared::next_emission)?;
-            }
+        }
+        if let Some(live) = output.live().filter(|_| options.looks_early) {
+            live.look_early(pipeline, Declared::next_emission)?;
         }
         Ok(rows)
     }

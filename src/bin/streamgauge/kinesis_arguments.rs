@@ -134,6 +134,9 @@ pub(crate) struct KinesisOutput {
     /// Write only errors and losses to standard error
     #[arg(short, long)]
     pub(crate) quiet: bool,
+    #[cfg(feature = "serve")]
+    #[command(flatten)]
+    pub(crate) serve: crate::arguments::ServeArguments,
     /// Save the state of the windows and the positions in all shards in a directory, or in
     /// s3://BUCKET/PREFIX, and continue from it when started again. Each stream and pipeline needs
     /// its own place
@@ -163,6 +166,8 @@ impl KinesisArguments {
             quiet: self.output.quiet,
             #[cfg(feature = "live")]
             live: self.output.live,
+            #[cfg(feature = "serve")]
+            serve: self.output.serve.clone(),
             ..OutputArguments::default()
         };
         (input, output)

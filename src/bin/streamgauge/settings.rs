@@ -6,6 +6,7 @@ use crate::arguments::{
 };
 use crate::failure::Failure;
 use crate::view::html::{Origin, Zone};
+use crate::view::serve::ServeOptions;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::thread::available_parallelism;
@@ -60,6 +61,8 @@ pub(crate) struct Settings {
     pub(crate) quiet: bool,
     /// True if a screen shows the run.
     pub(crate) live: bool,
+    /// Where and what is served while the run goes on.
+    pub(crate) serve: Option<ServeOptions>,
 }
 
 impl Settings {
@@ -83,8 +86,7 @@ impl Settings {
         let setting_files = pipeline.pipeline.into_iter().chain(pipeline.seed_file);
         let mut flags = PipelineSpec::default();
         set_format(&mut flags, &mut input);
-        flags.time = pipeline.time;
-        flags.time_format = pipeline.time_format;
+        (flags.time, flags.time_format) = (pipeline.time, pipeline.time_format);
         flags.year = pipeline.year;
         flags.since = pipeline.since.map(absolute);
         flags.until = pipeline.until.map(absolute);
@@ -135,6 +137,7 @@ impl Settings {
             written_until: None,
             quiet,
             live: output.is_live(),
+            serve: output.serve_options(),
         })
     }
 }

@@ -343,14 +343,16 @@ impl<W: Write> Sink<W> {
         }
     }
 
-    /// Tells the screen, if there is one, what the run has counted and what open windows have.
-    fn tell_screen(&mut self, pipelines: &mut FilePipelines<'_>) -> Result<(), Error> {
-        let Some(live) = self.answers.live().filter(|live| live.is_due()) else { return Ok(()) };
+    /// Tells who watches the run, if somebody does, what was counted and what open windows have.
+    fn tell_watcher(&mut self, pipelines: &mut FilePipelines<'_>) -> Result<(), Error> {
+        let Some(output) = self.answers.watched() else { return Ok(()) };
+        let Some(watcher) = output.watcher().filter(|watcher| watcher.is_due()) else {
+            return Ok(());
+        };
         let records = pipelines.records();
-        // Without a state there is one pipeline for all inputs.
         let pipeline = pipelines.of(0)?.0;
         let stats = pipeline.stats();
-        live.tell(Counts {
+        watcher.tell(Counts {
             records,
             filtered: stats.filtered,
             late: stats.late,
@@ -359,7 +361,10 @@ impl<W: Write> Sink<W> {
             state_bytes_max: self.state_bytes_max,
             latest: pipeline.latest_event_time(),
         });
-        live.look_early(pipeline, RowPipeline::next_emission)
+        match output.live() {
+            Some(live) => live.look_early(pipeline, RowPipeline::next_emission),
+            None => Ok(()),
+        }
     }
 
     /// Shows answers, hints and progress between two blocks.
@@ -376,7 +381,7 @@ impl<W: Write> Sink<W> {
             self.hint_early(pipelines);
         }
         self.progress.advance(stats.bytes_read());
-        self.tell_screen(pipelines)
+        self.tell_watcher(pipelines)
     }
 
     /// Records in the state the progress in the current input, and the content of its pipeline.

@@ -18,8 +18,10 @@ pub(crate) use table::Terminal;
 use self::csv::CsvWriter;
 use self::sheet::Sheet;
 use self::table::TableWriter;
+use crate::view::Watcher;
 use crate::view::html::{Facts, Origin, PageWriter};
 use crate::view::live::LiveWriter;
+use crate::view::serve::ServedWriter;
 use std::io::{self, Write};
 use streamgauge::Timestamp;
 use streamgauge::rows::{JsonLines, RowEmission};
@@ -32,6 +34,8 @@ pub(crate) enum OutputWriter<W> {
     Html(Box<PageWriter<W>>),
     /// A screen, and the table that is printed after it.
     Live(Box<LiveWriter>, Box<OutputWriter<W>>),
+    /// Answers that are also served by HTTP.
+    Served(Box<ServedWriter>, Box<OutputWriter<W>>),
 }
 
 impl<W: Write> OutputWriter<W> {
@@ -65,6 +69,10 @@ impl<W: Write> OutputWriter<W> {
                 live.emission(emission);
                 Ok(())
             }
+            OutputWriter::Served(served, output) => {
+                served.emission(emission);
+                output.emission(emission)
+            }
         }
     }
 
@@ -74,21 +82,26 @@ impl<W: Write> OutputWriter<W> {
             OutputWriter::Json(lines, _) => lines.set_complete(false),
             OutputWriter::Html(page) => page.set_incomplete(),
             OutputWriter::Live(live, _) => live.set_incomplete(),
+            OutputWriter::Served(_, output) => output.set_incomplete(),
             OutputWriter::Table(..) | OutputWriter::Csv(..) => {}
         }
     }
 
     /// Takes the time of the last record, for an output that shows where the input ends.
     pub(crate) fn set_latest(&mut self, latest: Option<Timestamp>) {
-        if let OutputWriter::Html(page) = self {
-            page.set_latest(latest);
+        match self {
+            OutputWriter::Html(page) => page.set_latest(latest),
+            OutputWriter::Served(_, output) => output.set_latest(latest),
+            _ => {}
         }
     }
 
     /// Takes what was counted beside the answers, for an output that tells it.
     pub(crate) fn set_facts(&mut self, facts: Facts) {
-        if let OutputWriter::Html(page) = self {
-            page.set_facts(facts);
+        match self {
+            OutputWriter::Html(page) => page.set_facts(facts),
+            OutputWriter::Served(_, output) => output.set_facts(facts),
+            _ => {}
         }
     }
 
@@ -100,6 +113,7 @@ impl<W: Write> OutputWriter<W> {
             OutputWriter::Csv(writer) => writer.flush(),
             // A page is written at its end, and a screen draws itself.
             OutputWriter::Html(_) | OutputWriter::Live(..) => Ok(()),
+            OutputWriter::Served(_, output) => output.flush(),
         }
     }
 
@@ -109,6 +123,7 @@ impl<W: Write> OutputWriter<W> {
             OutputWriter::Csv(writer) => writer.finish(),
             OutputWriter::Html(page) => page.finish(),
             OutputWriter::Live(live, table) => table.all(&live.finish()?),
+            OutputWriter::Served(_, output) => output.finish(),
             _ => self.flush(),
         }
     }
@@ -125,6 +140,15 @@ impl<W: Write> OutputWriter<W> {
     fn all(&mut self, rows: &[RowEmission]) -> io::Result<()> {
         rows.iter().try_for_each(|row| self.emission(row))?;
         self.finish()
+    }
+
+    /// Returns who is told the counts of the run while it goes on, if somebody is.
+    pub(crate) fn watcher(&mut self) -> Option<&mut dyn Watcher> {
+        match self {
+            OutputWriter::Live(live, _) => Some(&mut **live),
+            OutputWriter::Served(served, _) => Some(&mut **served),
+            _ => None,
+        }
     }
 
     /// Returns the screen, if there is one.

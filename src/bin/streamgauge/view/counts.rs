@@ -16,3 +16,15 @@ pub(crate) struct Counts {
     /// The latest event time.
     pub(crate) latest: Option<Timestamp>,
 }
+
+/// Shows a run while it goes on.
+pub(crate) trait Watcher {
+    /// Returns true if the counts of the run are needed again.
+    fn is_due(&self) -> bool;
+
+    /// Returns the counts of the run that were told last.
+    fn counts(&self) -> Counts;
+
+    /// Takes the counts of the run.
+    fn tell(&mut self, counts: Counts);
+}

@@ -2,8 +2,8 @@
 
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
-use crate::view::Counts;
 use crate::view::html::Origin;
+use crate::view::{Counts, Watcher};
 use std::io;
 use streamgauge::rows::RowEmission;
 use streamgauge::{Control, Error};
@@ -28,18 +28,6 @@ impl LiveWriter {
         match *self {}
     }
 
-    pub(crate) fn is_due(&self) -> bool {
-        match *self {}
-    }
-
-    pub(crate) fn counts(&self) -> Counts {
-        match *self {}
-    }
-
-    pub(crate) fn tell(&mut self, _: Counts) {
-        match *self {}
-    }
-
     pub(crate) fn look_early<P: Control>(
         &mut self,
         _: &mut P,
@@ -53,6 +41,20 @@ impl LiveWriter {
     }
 
     pub(crate) fn close(&mut self) -> io::Result<Vec<RowEmission>> {
+        match *self {}
+    }
+}
+
+impl Watcher for LiveWriter {
+    fn is_due(&self) -> bool {
+        match *self {}
+    }
+
+    fn counts(&self) -> Counts {
+        match *self {}
+    }
+
+    fn tell(&mut self, _: Counts) {
         match *self {}
     }
 }

@@ -5,6 +5,8 @@ mod columns;
 mod counts;
 mod exactness;
 pub(crate) mod html;
+#[cfg(any(feature = "live", feature = "serve"))]
+mod kept;
 #[cfg(feature = "live")]
 pub(crate) mod live;
 #[cfg(not(feature = "live"))]
@@ -12,7 +14,12 @@ pub(crate) mod live;
 pub(crate) mod live;
 mod numbers;
 mod scale;
+#[cfg(feature = "serve")]
+pub(crate) mod serve;
+#[cfg(not(feature = "serve"))]
+#[path = "serve_disabled.rs"]
+pub(crate) mod serve;
 mod text;
 mod times;
 
-pub(crate) use counts::Counts;
+pub(crate) use counts::{Counts, Watcher};

@@ -5,7 +5,7 @@ use super::facts::{Facts, Origin};
 use super::limits::{KEY_CHARS, PAGE_BYTES_MAX, PageLimits};
 use super::model::{Group, Model, Source};
 use super::panels::Panels;
-use super::policy::{SCRIPT, STYLE, policy};
+use super::policy::{RELOAD, SCRIPT, STYLE, policy};
 use super::tables;
 use crate::view::answers::{ANSWERS_BYTES_MAX, Answers};
 use crate::view::columns::{Column, aliases};
@@ -37,6 +37,8 @@ pub(super) struct Page<'a> {
     pub(super) facts: &'a Facts,
     /// The time of the last record, if that is known.
     pub(super) latest: Option<Timestamp>,
+    /// True if the page is served while the run goes on.
+    pub(super) is_served: bool,
 }
 
 impl Page<'_> {
@@ -62,10 +64,10 @@ impl Page<'_> {
     fn within(&self, source: &Source, limits: PageLimits) -> String {
         let model = Model::new(self.answers, source, limits.columns);
         let has_script = model.is_over_time() || model.is_grouped();
-        let script = match has_script {
-            true => format!("<script>{SCRIPT}</script>"),
-            false => String::new(),
-        };
+        let scripts = [(SCRIPT, has_script), (RELOAD, self.is_served)];
+        let scripts = scripts.into_iter().filter(|(_, has)| *has);
+        let script: String =
+            scripts.map(|(script, _)| format!("<script>{script}</script>")).collect();
         let (title, version) = (name_html(&self.origin.title()), env!("CARGO_PKG_VERSION"));
         format!(
             "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta \
@@ -77,7 +79,7 @@ impl Page<'_> {
              class=\"top\"><b>streamgauge</b><span>version {version}</span></div><h1>{title}</h1>\
              <p class=\"range\">{}</p><p class=\"words\">{}</p>{}{}</header>\
              <main>{}</main>{}{script}</body></html>\n",
-            policy(has_script),
+            policy(has_script, self.is_served),
             time(&model),
             self.origin.sentence(&self.answers.columns, self.is_windowed(&model)),
             self.left_out(&model),

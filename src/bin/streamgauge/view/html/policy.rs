@@ -12,14 +12,22 @@ const STYLE_HASH: &str = "yl4I3s9aVyOW9XFgZB5teGYmaawtm7FrDw2bc/E45bM=";
 /// The SHA-256 of the script, in base64.
 const SCRIPT_HASH: &str = "oi2tt9gHdxWhmjmmEi4qdR414HkralWycRwKGt5zZDE=";
 
-/// Returns the content security policy: no network, no frames, and no style or script but ours.
-pub(super) fn policy(has_script: bool) -> String {
-    let script = match has_script {
-        true => format!("'sha256-{SCRIPT_HASH}'"),
-        false => "'none'".to_owned(),
-    };
+/// The script of a page that is served: it loads the page again when there is a new answer.
+pub(super) const RELOAD: &str = include_str!("reload.js");
+
+/// The SHA-256 of that script, in base64.
+const RELOAD_HASH: &str = "YNmrFFOULFC7Eh6M/oaud3a/FDI82WpAALgwlGigvVY=";
+
+/// Returns the content security policy: no network, no frames, and no style or script but ours. A
+/// page that is served hears from its server, and from nobody else.
+pub(super) fn policy(has_script: bool, is_served: bool) -> String {
+    let scripts = [(SCRIPT_HASH, has_script), (RELOAD_HASH, is_served)];
+    let scripts = scripts.into_iter().filter(|(_, has)| *has);
+    let scripts: Vec<String> = scripts.map(|(hash, _)| format!("'sha256-{hash}'")).collect();
+    let script = if scripts.is_empty() { "'none'".to_owned() } else { scripts.join(" ") };
+    let connect = if is_served { "; connect-src 'self'" } else { "" };
     format!(
-        "default-src 'none'; style-src 'sha256-{STYLE_HASH}'; script-src {script}; \
+        "default-src 'none'; style-src 'sha256-{STYLE_HASH}'; script-src {script}{connect}; \
          base-uri 'none'; form-action 'none'"
     )
 }
@@ -37,6 +45,7 @@ mod tests {
     fn the_hashes_are_those_of_style_and_script() {
         assert_eq!(STYLE_HASH, hash(STYLE), "of the style");
         assert_eq!(SCRIPT_HASH, hash(SCRIPT), "of the script");
+        assert_eq!(RELOAD_HASH, hash(RELOAD), "of the script of a served page");
     }
 
     #[test]

@@ -28,7 +28,9 @@ fn page_of(lines: &[Value], file: &str) -> String {
         zone: Zone::named(None),
     };
     let (answers, facts) = (read(lines), Facts::of(&[("answers read", lines.len() as u64)]));
-    Page { answers: &answers, origin: &origin, facts: &facts, latest: None }.html()
+    let page =
+        Page { answers: &answers, origin: &origin, facts: &facts, latest: None, is_served: false };
+    page.html()
 }
 
 /// An answer of a minute of 2024.

@@ -17,6 +17,8 @@ pub(crate) struct PageWriter<W> {
     latest: Option<Timestamp>,
     /// False if the rows to come are of incomplete windows.
     is_complete: bool,
+    /// True if the page is served while the run goes on.
+    is_served: bool,
 }
 
 impl<W: Write> PageWriter<W> {
@@ -33,7 +35,15 @@ impl<W: Write> PageWriter<W> {
     /// A page of answers that were read.
     pub(crate) fn of(out: W, answers: Answers, origin: Origin) -> Self {
         let facts = Facts::default();
-        PageWriter { out, answers, origin, facts, latest: None, is_complete: true }
+        PageWriter {
+            out,
+            answers,
+            origin,
+            facts,
+            latest: None,
+            is_complete: true,
+            is_served: false,
+        }
     }
 
     /// Takes an answer of a run.
@@ -66,6 +76,12 @@ impl<W: Write> PageWriter<W> {
         self.is_complete = false;
     }
 
+    /// Declares that the page is served while the run goes on.
+    #[cfg(feature = "serve")]
+    pub(crate) fn set_served(&mut self) {
+        self.is_served = true;
+    }
+
     /// Takes the time of the last record.
     pub(crate) fn set_latest(&mut self, latest: Option<Timestamp>) {
         self.latest = latest;
@@ -81,8 +97,8 @@ impl<W: Write> PageWriter<W> {
     /// # Errors
     /// Those of the output.
     pub(crate) fn finish(&mut self) -> io::Result<()> {
-        let Self { answers, origin, facts, latest, .. } = self;
-        let page = Page { answers, origin, facts, latest: *latest };
+        let Self { answers, origin, facts, latest, is_served, .. } = self;
+        let page = Page { answers, origin, facts, latest: *latest, is_served: *is_served };
         self.out.write_all(page.html().as_bytes())?;
         self.out.flush()
     }

@@ -1,6 +1,6 @@
 //! What the user has chosen to see.
 
-use super::kept::Order;
+use crate::view::kept::Order;
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
 /// What lies over the picture.

@@ -4,7 +4,6 @@ use super::canvas::Canvas;
 use super::charts::Charts;
 use super::choice::{Choice, KEYS, Panel};
 use super::facts::{Clock, Phase, lag, memory};
-use super::kept::Kept;
 use super::layout::{Content, Layout};
 use super::lists::Lists;
 use super::palette::Role;
@@ -13,6 +12,7 @@ use super::picture::Picture;
 use crate::output::cut_middle;
 use crate::output::digits::count;
 use crate::view::Counts;
+use crate::view::kept::Kept;
 use crate::view::times::Zone;
 use std::collections::{HashMap, VecDeque};
 

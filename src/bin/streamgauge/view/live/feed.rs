@@ -2,9 +2,9 @@
 
 use super::draw::{Heading, Notice, Scene};
 use super::facts::{Clock, Phase};
-use super::kept::Kept;
 use super::limits::NOTICES_MAX;
 use crate::view::Counts;
+use crate::view::kept::Kept;
 use crate::view::text::{head, visible};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -2,24 +2,6 @@
 
 use std::time::Duration;
 
-/// Windows that are kept: the newest ones.
-pub(super) const WINDOWS_MAX: usize = 720;
-
-/// Groups of a window that are kept: the first ones of its answer.
-pub(super) const GROUPS_MAX: usize = 1_000;
-
-/// Approximate bytes of all answers that are kept. Past that the oldest windows are left out.
-pub(super) const KEPT_BYTES_MAX: usize = 64 << 20;
-
-/// Rows of a top-k that are kept of each answer.
-pub(super) const TOP_ROWS_MAX: usize = 1_000;
-
-/// Characters of a key that are kept.
-pub(super) const KEY_CHARS_MAX: usize = 1_000;
-
-/// Columns that are shown.
-pub(super) const COLUMNS_MAX: usize = 64;
-
 /// Notices that are kept: the newest ones.
 pub(super) const NOTICES_MAX: usize = 100;
 

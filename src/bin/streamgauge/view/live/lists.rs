@@ -3,13 +3,13 @@
 use super::canvas::Canvas;
 use super::choice::Choice;
 use super::facts::moment;
-use super::kept::KeptWindow;
 use super::layout::Layout;
 use super::palette::Role;
 use super::picture::{List, Listed, Picture, shown};
 use super::signs::{bar, braille};
 use crate::output::cut_middle;
 use crate::output::digits::count;
+use crate::view::kept::KeptWindow;
 use crate::view::numbers::number;
 use crate::view::scale::Scale;
 use crate::view::times::Zone;

@@ -14,7 +14,6 @@ mod choice;
 mod draw;
 mod facts;
 mod feed;
-mod kept;
 mod layout;
 mod limits;
 mod lists;

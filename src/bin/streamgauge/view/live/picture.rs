@@ -1,9 +1,9 @@
 //! The part of the answers that the screen shows now.
 
 use super::choice::{Action, Choice, Panel};
-use super::kept::{Kept, KeptWindow};
 use crate::view::answers::{Answer, identity};
 use crate::view::columns::{Column, Values};
+use crate::view::kept::{Kept, KeptWindow};
 use crate::view::numbers::{bounds, number};
 use crate::view::text::{group_text, key_text};
 use std::collections::HashMap;

@@ -1,8 +1,8 @@
 //! The page of the windows that are kept.
 
-use super::kept::Kept;
 use crate::view::answers::Answers;
 use crate::view::html::{Origin, PageWriter};
+use crate::view::kept::Kept;
 use std::fs::File;
 use std::io::{self, BufWriter, ErrorKind};
 

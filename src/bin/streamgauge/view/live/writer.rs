@@ -3,19 +3,20 @@
 use super::draw::Heading;
 use super::facts::Phase;
 use super::feed::Feed;
-use super::kept::Kept;
+use super::limits::FRAME_EVERY;
 use super::limits::{EARLY_EVERY, EARLY_PANES_MAX, EARLY_PAUSE, EARLY_STATE_BYTES_MAX};
-use super::limits::{FRAME_EVERY, GROUPS_MAX};
 use super::screen::Screen;
 use super::terminal;
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
 use crate::output::digits::count;
 use crate::standard_error;
-use crate::view::Counts;
 use crate::view::columns::aliases;
 use crate::view::html::Origin;
+use crate::view::kept::GROUPS_MAX;
+use crate::view::kept::Kept;
 use crate::view::text::visible;
+use crate::view::{Counts, Watcher};
 use std::io::{self, IsTerminal};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -112,33 +113,6 @@ impl LiveWriter {
         self.is_complete = false;
     }
 
-    /// Returns true if the screen needs the counts of the run again.
-    pub(crate) fn is_due(&self) -> bool {
-        self.told_at.is_none_or(|at| at.elapsed() >= FRAME_EVERY)
-    }
-
-    /// Returns the counts of the run that the screen has.
-    pub(crate) fn counts(&self) -> Counts {
-        self.feed.state().counts
-    }
-
-    /// Takes the counts of the run.
-    pub(crate) fn tell(&mut self, counts: Counts) {
-        let now = Instant::now();
-        self.told_at = Some(now);
-        if self.counts() == counts {
-            return;
-        }
-        self.feed.change(|state| state.counts = counts);
-        let late = counts.late.saturating_sub(self.late);
-        let is_soon = |at: Instant| now.duration_since(at) < LATE_EVERY;
-        if late > 0 && !self.late_at.is_some_and(is_soon) {
-            (self.late, self.late_at) = (counts.late, Some(now));
-            let records = if late == 1 { "record" } else { "records" };
-            self.feed.say(&format!("late: {} {records}", count(late)));
-        }
-    }
-
     /// Takes the answers of the open windows so far, if that is cheap enough.
     ///
     /// # Errors
@@ -196,6 +170,32 @@ impl LiveWriter {
         self.interrupt.arm();
         standard_error::release();
         shown.unwrap_or_else(|_| Err(io::Error::other("the screen has failed")))
+    }
+}
+
+impl Watcher for LiveWriter {
+    fn is_due(&self) -> bool {
+        self.told_at.is_none_or(|at| at.elapsed() >= FRAME_EVERY)
+    }
+
+    fn counts(&self) -> Counts {
+        self.feed.state().counts
+    }
+
+    fn tell(&mut self, counts: Counts) {
+        let now = Instant::now();
+        self.told_at = Some(now);
+        if self.counts() == counts {
+            return;
+        }
+        self.feed.change(|state| state.counts = counts);
+        let late = counts.late.saturating_sub(self.late);
+        let is_soon = |at: Instant| now.duration_since(at) < LATE_EVERY;
+        if late > 0 && !self.late_at.is_some_and(is_soon) {
+            (self.late, self.late_at) = (counts.late, Some(now));
+            let records = if late == 1 { "record" } else { "records" };
+            self.feed.say(&format!("late: {} {records}", count(late)));
+        }
     }
 }
 

@@ -1,13 +1,28 @@
-//! The answers that the screen shows, kept in bounded memory.
+//! The newest answers of a run that goes on, kept in bounded memory.
 
-use super::limits::{
-    COLUMNS_MAX, GROUPS_MAX, KEPT_BYTES_MAX, KEY_CHARS_MAX, TOP_ROWS_MAX, WINDOWS_MAX,
-};
 use crate::view::answers::{Answer, Place, as_read, bytes_of, identity, place};
 use crate::view::text::head;
 use std::collections::BTreeMap;
 use streamgauge::row::OutputValue;
 use streamgauge::rows::RowEmission;
+
+/// Windows that are kept: the newest ones.
+pub(super) const WINDOWS_MAX: usize = 720;
+
+/// Groups of a window that are kept: the first ones of its answer.
+pub(super) const GROUPS_MAX: usize = 1_000;
+
+/// Approximate bytes of all answers that are kept. Past that the oldest windows are left out.
+pub(super) const KEPT_BYTES_MAX: usize = 64 << 20;
+
+/// Rows of a top-k that are kept of each answer.
+pub(super) const TOP_ROWS_MAX: usize = 1_000;
+
+/// Characters of a key that are kept.
+pub(super) const KEY_CHARS_MAX: usize = 1_000;
+
+/// Columns that are shown.
+pub(super) const COLUMNS_MAX: usize = 64;
 
 /// The place of a window in the order of answers: its end, then its start.
 pub(super) type Order = (i64, i64);
@@ -144,7 +159,7 @@ impl KeptWindow {
     }
 }
 
-/// Returns a row with what the screen shows of it.
+/// Returns a row with what is shown of it.
 fn answer(row: &RowEmission, is_complete: bool) -> Answer {
     Answer {
         window: row.window,
