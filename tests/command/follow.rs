@@ -180,7 +180,7 @@ fn s256_nothing_is_lost_or_doubled_by_rotations() {
 }
 
 #[test]
-#[ignore = "takes a minute"]
+#[ignore = "rotates four hundred times and kills twenty runs, half a minute; scripts/test runs it"]
 fn s256_nothing_is_lost_or_doubled_by_a_hundred_rotations_and_ten_kills() {
     for rotation in [Rotation::Rename, Rotation::CopyAndCut] {
         rotates(rotation, 100, None);
