@@ -9,11 +9,12 @@ use super::firing::{Fired, Firing, read_revision, read_start};
 use super::group_windows::GroupWindows;
 use super::pending::Pending;
 use super::row_windows::RowWindows;
-use super::shards::{Shard, Shards};
+use super::shards::Shards;
 use super::{Control, EngineOptions, RecentIds, Stats};
 use crate::aggregate::{Aggregate, seed_fingerprint};
 use crate::codec::{Reader, Writer};
 use crate::error::{Error, ErrorKind};
+#[cfg(feature = "spec")]
 use crate::record::ShardId;
 use crate::snapshot::{
     Envelope, EnvelopeWriter, Identity, Kind, Reductions, Snapshot, Tag, least_tolerance,
@@ -40,6 +41,7 @@ pub(crate) struct EngineState<T> {
 
 impl<T> EngineState<T> {
     /// Returns the names of the shards, in the order of opening.
+    #[cfg(feature = "spec")]
     pub(crate) fn shard_names(&self) -> &[ShardId] {
         self.shards.names()
     }
@@ -65,7 +67,7 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
 
     /// Returns the name of a shard.
     #[cfg(feature = "spec")]
-    pub(crate) fn shard_id(&self, shard: Shard) -> Option<&ShardId> {
+    pub(crate) fn shard_id(&self, shard: super::Shard) -> Option<&ShardId> {
         self.shards.names().get(shard.index())
     }
 

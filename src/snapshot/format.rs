@@ -111,7 +111,6 @@ pub(crate) enum Tag {
     OfGroups = 21,
     OfRows = 22,
     Queries = 23,
-    #[cfg_attr(not(feature = "files"), expect(dead_code, reason = "only runs over files write it"))]
     Following = 24,
 }
 
