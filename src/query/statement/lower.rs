@@ -95,7 +95,7 @@ fn truncated(ast: &Ast, args: &[Id]) -> Option<Result<Windowing, Error>> {
 /// Returns a field, or `None` for the arrival time, and the time zone of `at time zone`.
 fn time_field(ast: &Ast, id: Id) -> Result<(Option<String>, Option<String>), Error> {
     match ast.node(id) {
-        Node::Field(name) if last_name(name).eq_ignore_ascii_case(ROWTIME) => Ok((None, None)),
+        Node::Field(_) if is_rowtime(ast, id) => Ok((None, None)),
         Node::Field(_) => Ok((Some(ast.canonical(id)), None)),
         Node::Call { name, args, .. } if &**name == "timezone" => match &**args {
             [zone, time] => match ast.node(*zone) {
@@ -106,6 +106,11 @@ fn time_field(ast: &Ast, id: Id) -> Result<(Option<String>, Option<String>), Err
         },
         _ => Err(ast.error(id, "the time of a window is a field")),
     }
+}
+
+/// Returns true for the arrival time.
+pub(super) fn is_rowtime(ast: &Ast, id: Id) -> bool {
+    matches!(ast.node(id), Node::Field(name) if last_name(name).eq_ignore_ascii_case(ROWTIME))
 }
 
 fn last_name(name: &str) -> &str {
@@ -250,7 +255,7 @@ fn window_of(ast: &Ast, id: Id) -> Option<Result<Windowing, Error>> {
     }
 }
 
-fn is_bound(ast: &Ast, id: Id) -> bool {
+pub(super) fn is_bound(ast: &Ast, id: Id) -> bool {
     match ast.node(id) {
         Node::Field(name) => BOUNDS.iter().any(|bound| name.eq_ignore_ascii_case(bound)),
         Node::Call { name, .. } => BOUNDS.contains(&&**name),
@@ -258,11 +263,11 @@ fn is_bound(ast: &Ast, id: Id) -> bool {
     }
 }
 
-fn is_same(ast: &Ast, a: Id, b: Id) -> bool {
+pub(super) fn is_same(ast: &Ast, a: Id, b: Id) -> bool {
     a == b || ast.canonical(a) == ast.canonical(b)
 }
 
-fn has_aggregate(ast: &Ast, id: Id) -> bool {
+pub(super) fn has_aggregate(ast: &Ast, id: Id) -> bool {
     if matches!(ast.node(id), Node::Call { name, .. } if is_aggregate(name)) {
         return true;
     }

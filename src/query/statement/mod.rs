@@ -5,6 +5,7 @@
 //! do, such as a join, is refused with its place.
 
 mod lower;
+mod over;
 mod parse;
 #[cfg(test)]
 mod tests;
@@ -48,7 +49,10 @@ impl SqlStatement {
     /// fit.
     pub fn parse(text: &str) -> Result<Self, Error> {
         let (ast, select) = parse::select_of(text)?;
-        lower::lowered(&ast, &select)
+        match over::lowered(&ast, &select)? {
+            Some(statement) => Ok(statement),
+            None => lower::lowered(&ast, &select),
+        }
     }
 }
 
@@ -63,6 +67,8 @@ struct Select {
     window: Option<Windowing>,
     /// What the windows of `windowed by stagger` are partitioned by.
     partition: Vec<Id>,
+    /// The windows of the clause `window`, by name.
+    row_windows: Vec<(String, over::RowsBefore)>,
     filter: Option<Id>,
     group: Vec<Id>,
     having: Option<Id>,
@@ -75,6 +81,8 @@ struct Select {
 struct Item {
     id: Id,
     alias: Option<String>,
+    /// The rows that an aggregate is over.
+    over: Option<over::Over>,
 }
 
 /// How a statement cuts time into windows.

@@ -1,12 +1,13 @@
 //! From text to a [`Select`].
 
 use super::lower::{staggered, windowing};
+use super::over::{over, window_clause};
 use super::{Item, Select};
 use crate::error::Error;
 use crate::query::expression::{Ast, Kind, Parser};
 
 /// What SQL has and a pipeline has not, with what to do instead.
-const REFUSED: [(&str, &str); 15] = [
+const REFUSED: [(&str, &str); 13] = [
     ("join", "join of streams"),
     ("inner", "join of streams"),
     ("left", "join of streams"),
@@ -20,13 +21,13 @@ const REFUSED: [(&str, &str); 15] = [
     ("offset", "OFFSET: the rows of a window begin with the first one"),
     ("qualify", "QUALIFY: HAVING is a condition on rows"),
     ("lateral", "LATERAL"),
-    ("over", "OVER: GROUP BY HOP(time, slide, size) is a sliding window"),
-    ("window", "WINDOW: GROUP BY HOP(time, slide, size) is a sliding window"),
 ];
 
 /// Words that end an item, so that it has no name without `as`.
-const CLAUSES: [&str; 11] =
-    ["from", "where", "windowed", "group", "having", "order", "limit", "as", "on", "using", "emit"];
+const CLAUSES: [&str; 13] = [
+    "from", "over", "where", "window", "windowed", "group", "having", "order", "limit", "as", "on",
+    "using", "emit",
+];
 
 /// Parses a text with one `select`.
 ///
@@ -144,6 +145,9 @@ fn select(parser: &mut Parser<'_>) -> Result<Select, Error> {
         select.filter = Some(parser.expression()?);
     }
     windowed(parser, &mut select)?;
+    if parser.take("window")? {
+        window_clause(parser, &mut select)?;
+    }
     if parser.take("group")? {
         parser.expect("by")?;
         select.group = list(parser)?;
@@ -188,13 +192,14 @@ fn items(parser: &mut Parser<'_>, select: &mut Select) -> Result<(), Error> {
             return Err(parser.error(why.to_owned()));
         }
         let id = parser.expression()?;
+        let over = if parser.take("over")? { Some(over(parser)?) } else { None };
         let now = parser.now();
         let is_name = now.kind == Kind::Name
             || now.kind == Kind::Word
                 && !CLAUSES.iter().any(|word| now.is(word))
                 && !REFUSED.iter().any(|(word, _)| now.is(word));
         let alias = if parser.take("as")? || is_name { Some(name(parser)?) } else { None };
-        select.items.push(Item { id, alias });
+        select.items.push(Item { id, alias, over });
         if !parser.take(",")? {
             return Ok(());
         }

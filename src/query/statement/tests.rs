@@ -79,6 +79,15 @@ fn s125_a_statement_is_the_pipeline_that_it_says() {
              range interval '1' minute)",
             r#"stagger = "1m"; group = ["date_trunc('minute', event_time)", "ticker"]; agg = ["count(ticker) as n"]"#,
         ),
+        (
+            "select stream ticker, price, avg(price) over last10 as mean, max(price) over last10 \
+             from s where price > 1 window last10 as (partition by ticker rows 9 preceding)",
+            r#"rows = 10; every = "1"; where = ["price > 1"]; group = ["ticker"]; agg = ["last(price) as price", "avg(price) as mean", "max(price)"]"#,
+        ),
+        (
+            "select sum(n) over (rows between 2 preceding and current row) from t",
+            r#"rows = 3; every = "1"; agg = ["sum(n)"]"#,
+        ),
         // The programs of Amazon's guide qualify every column and window by the arrival time.
         (
             r#"CREATE OR REPLACE STREAM "DESTINATION" (ticker VARCHAR(4), n DECIMAL(3, 1));
@@ -135,7 +144,20 @@ fn s125_what_no_pipeline_can_do_is_refused_with_its_place() {
         ("select count(*) from t group by session(ts)", "session a time and a gap"),
         ("select count(*) from t union select 1", "there is no UNION"),
         ("select count(*) from t limit 1 offset 5", "there is no OFFSET"),
-        ("select count(*) over w from t", "there is no OVER"),
+        ("select count(*) over w from t", "there is no window w"),
+        ("select a over (rows 1 preceding) from t", "a OVER rows is not an aggregate"),
+        ("select sum(a) over (rows 1 preceding), sum(b) from t", "sum(b) needs OVER"),
+        (
+            "select sum(a) over (rows 1 preceding), sum(a) over (rows 2 preceding) from t",
+            "a statement has one window of rows",
+        ),
+        ("select sum(a) over (rows 1 preceding) from t group by b", "without GROUP BY"),
+        ("select sum(a) over (order by a rows 1 preceding) from t", "leave out ORDER BY"),
+        (
+            "select sum(a) over (range interval '1' minute preceding) from t",
+            "there is no RANGE before each row",
+        ),
+        ("select sum(a) over (rows x preceding) from t", "a number of rows, as in"),
         ("select count(*) from t; select count(*) from u", "more than one SELECT"),
         ("select count(*) from t group by tumble(ts)", "take a time and a size"),
         ("select count(*) from t group by tumble(ts, 5)", "a duration such as"),
