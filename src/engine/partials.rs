@@ -11,7 +11,11 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     /// [`Control::next_partial`](super::Control::next_partial).
     /// [`Control::next_partial`](super::Control::next_partial).
     pub(super) fn fire_partial(&mut self, source: &str) -> Result<Option<Partial>, Error> {
-        self.check_merges()?;
+        if self.is_of_rows() {
+            // At the end of a shard its windows are answered instead.
+            let has_ended = self.watermarks.overall() == i64::MAX;
+            return if has_ended { Ok(None) } else { self.check_merges().map(|()| None) };
+        }
         if self.of_groups.is_some() {
             return self.fire_group_partial(source);
         }

@@ -148,6 +148,9 @@ PipelineSpec {
     /// The allowed lateness: how long after a window has fired late records are still added to it.
     /// Default: 0.
     lateness "lateness": String;
+    /// How often open windows are answered before they are complete, such as `10s`, by the clock:
+    /// each such answer is a revision. Default: never.
+    emit_early "emit_early": String;
     /// A field that is an array: each of its elements becomes a record of its own, in which the
     /// field is the element.
     unnest "unnest": String;
@@ -422,6 +425,7 @@ timezone = "Europe/Berlin"
 max_delay = "5s"
 max_ahead = "2h"
 lateness = "1m"
+emit_early = "10s"
 where = ["status >= 500"]
 let = ["class = status // 100"]
 lookup = "countries=countries.csv:code"

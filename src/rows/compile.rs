@@ -221,7 +221,8 @@ impl PipelineSpec {
             ),
         };
         aggregate.validate()?;
-        let revised = !engine_options.allowed_lateness.is_zero() && !windows.is_global();
+        let late = !engine_options.allowed_lateness.is_zero() && !windows.is_global();
+        let revised = late || self.early_interval(options)?.is_some();
         let key_bytes_max = engine_options.limits.key_bytes_max;
         let engine = Engine::new(aggregate, engine_options)?;
         Ok(RowPipeline::new(Parts {
@@ -255,6 +256,22 @@ impl PipelineSpec {
             explanation.pass_on(columns.iter().map(|(name, _)| name));
         }
         explanation
+    }
+
+    /// Returns how often open windows are answered before they are complete; `None` for never. The
+    /// caller's clock decides when: see [`Control::fire_early`](crate::Control::fire_early).
+    ///
+    /// # Errors
+    /// [`ErrorKind::Parse`](crate::ErrorKind::Parse) if `emit_early` is no duration,
+    /// [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument) if it is 0.
+    pub fn early_interval(&self, options: &CompileOptions) -> Result<Option<Duration>, Error> {
+        match options.duration("emit_early", self.emit_early.as_deref())? {
+            Some(Duration::ZERO) => {
+                let why = "an answer every 0 ms; at least 1 ms";
+                Err(Error::invalid(why).at(options.written("emit_early")))
+            }
+            interval => Ok(interval),
+        }
     }
 
     /// By how many milliseconds an event time may lie ahead of the arrival time.

@@ -197,3 +197,67 @@ fn s81_the_first_answer_comes_before_any_number_of_windows() {
         assert!(child.wait().unwrap().success());
     }
 }
+
+#[test]
+fn s244_open_windows_of_a_pipe_are_answered_while_records_come() {
+    let run = [
+        "run",
+        "--time",
+        "ts",
+        "--window",
+        "1h",
+        "--agg",
+        "count",
+        "--output",
+        "json",
+        "--emit-early",
+        "1ms",
+        "--quiet",
+    ];
+    let mut child = command(&run).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let (mut input, output) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+    let (sender, receiver) = std::sync::mpsc::channel();
+    let reader = std::thread::spawn(move || {
+        for line in BufReader::new(output).lines() {
+            let _ = sender.send(line.unwrap());
+        }
+    });
+    // Records are sent until there are three answers of the open window.
+    let (mut sent, mut answers) = (0u64, Vec::new());
+    while answers.len() < 3 {
+        assert!(sent < 1_000_000, "no answers: {answers:?}");
+        writeln!(input, "{{\"ts\":1000}}").unwrap();
+        sent += 1;
+        answers.extend(receiver.try_iter());
+        std::thread::yield_now();
+    }
+    drop(input);
+    reader.join().unwrap();
+    answers.extend(receiver.try_iter());
+    assert!(child.wait().unwrap().success());
+    let (mut last, count) = (0, answers.len());
+    for (revision, answer) in answers.iter().enumerate() {
+        let answer: serde_json::Value = serde_json::from_str(answer).unwrap();
+        assert_eq!(answer["revision"], revision);
+        let now = answer["count"].as_u64().unwrap();
+        // Only what has changed is answered again; at its end a window is answered once more.
+        assert!(last < now || revision == count - 1 && last == now, "{answers:?}");
+        last = now;
+    }
+    assert_eq!(last, sent);
+}
+
+#[test]
+fn s244_early_answers_need_input_that_flows() {
+    let folder = Folder::new("early_refused");
+    let file = folder.file("hits.jsonl", hits(10));
+    let run = |flags: &[&str]| super::streamgauge(&[&["run", &file][..], flags].concat());
+    run(&["--emit-early", "10s"]).failed(2, &["--emit-early works for standard input"]);
+    run(&["--emit-early", "0s"]).failed(2, &["--emit-early", "at least 1 ms"]);
+    run(&["--emit-early", "x"]).failed(2, &["--emit-early"]);
+    run(&["--emit-early", "10s", "--partials", &folder.path("partials")])
+        .failed(2, &["emit_early is for answers"]);
+    let pipeline = folder.file("pipeline.toml", "emit_early = \"10s\"\n");
+    let ignored = super::streamgauge(&["run", &file, "--pipeline", &pipeline]);
+    ignored.succeeded().says(&["note: emit_early works for standard input", "it is ignored"]);
+}

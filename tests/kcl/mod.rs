@@ -1,6 +1,7 @@
 //! The ready-made processors of the KCL, with a scripted daemon.
 
 mod daemon;
+mod early;
 mod merging;
 mod pipeline;
 mod replay;

@@ -61,6 +61,12 @@ pub fn run_from_environment() -> Result<(), Error> {
         ..CompileOptions::default()
     };
     let pipeline = Declared::compile(&spec, options)?;
+    if spec.emit_early.is_some() {
+        return Err(invalid(
+            "emit_early needs a process that runs on: in Lambda the windows of idle shards are \
+             answered early by STREAMGAUGE_MODE=store with a schedule and STREAMGAUGE_IDLE",
+        ));
+    }
     if !pipeline.has_partials() && (bounded_input || settings.partials.is_some()) {
         return Err(invalid(
             "windows of a number of rows go over many batches: they need STREAMGAUGE_MODE=store, \

@@ -178,10 +178,10 @@ impl<M: Merging> ShardWork for MergerWork<M> {
         Ok(())
     }
 
-    fn advance(&mut self, now: Timestamp) -> bool {
+    fn advance(&mut self, now: Timestamp) -> Result<bool, Error> {
         let was_due = self.merger.is_due();
         self.merger.advance(now);
-        !was_due && self.merger.is_due()
+        Ok(!was_due && self.merger.is_due())
     }
 
     fn is_ahead(&self) -> bool {

@@ -43,17 +43,31 @@ pub struct PipelineWork<P> {
     /// The state of a new shard.
     fresh: Snapshot,
     idle_after: Option<i64>,
+    early: Option<EarlyAnswers>,
     /// The time of the last record whose event time could be read, or when the shard was last known
     /// to be behind.
     busy_at: Option<Timestamp>,
-    /// True if the clock has raised the watermark since the last save.
+    /// True if the clock has raised the watermark, or answered windows, since the last save.
     raised: bool,
+    /// True if the open windows were handed over.
+    ended: bool,
     packing: Packing,
     /// The records inside of one record.
     parts: Vec<Record>,
     /// Late records in this process.
     late: u64,
     on_late: Option<OnLate>,
+}
+
+/// When open windows are answered before they are complete.
+#[derive(Debug)]
+struct EarlyAnswers {
+    /// Milliseconds.
+    interval: i64,
+    /// The time of the last such answers, or of the first look at the clock.
+    last: Option<Timestamp>,
+    /// The number of applied records at that time.
+    records: u64,
 }
 
 impl<P: RecordPipeline> PipelineWork<P> {
@@ -75,8 +89,10 @@ impl<P: RecordPipeline> PipelineWork<P> {
             shard: None,
             fresh,
             idle_after: None,
+            early: None,
             busy_at: None,
             raised: false,
+            ended: false,
             packing: Packing::default(),
             parts: Vec::new(),
             late: 0,
@@ -89,6 +105,16 @@ impl<P: RecordPipeline> PipelineWork<P> {
     #[must_use]
     pub fn idle_after(mut self, length: Duration) -> Self {
         self.idle_after = Some(i64::try_from(length.as_millis()).unwrap_or(i64::MAX));
+        self
+    }
+
+    /// Sets how often open windows are answered before they are complete, if records came since:
+    /// each such answer is a revision. Every answer is then saved before it is emitted, so that a
+    /// process that starts again gives the same one. Not while the shard is behind its end. Default: never.
+    #[must_use]
+    pub fn emit_early(mut self, interval: Duration) -> Self {
+        let interval = i64::try_from(interval.as_millis()).unwrap_or(i64::MAX);
+        self.early = Some(EarlyAnswers { interval, last: None, records: 0 });
         self
     }
 
@@ -150,6 +176,22 @@ impl<P: RecordPipeline> PipelineWork<P> {
         !was_due && self.pipeline.is_due()
     }
 
+    /// Answers the open windows, if their time has come and a record came since. Returns true if
+    /// there are answers.
+    pub(super) fn answer_early(&mut self, now: Timestamp) -> Result<bool, Error> {
+        let records = self.pipeline.stats().applied;
+        let Some(early) = &mut self.early else { return Ok(false) };
+        let last = *early.last.get_or_insert(now);
+        let waited = now.as_millis().saturating_sub(last.as_millis());
+        if waited < early.interval || early.records == records {
+            return Ok(false);
+        }
+        (early.last, early.records) = (Some(now), records);
+        self.pipeline.fire_early()?;
+        self.raised |= self.pipeline.is_due();
+        Ok(self.pipeline.is_due())
+    }
+
     /// Returns the time before which a shard has no more records, if the clock completes its
     /// windows and it has been quiet long enough. `busy_at` is set if it is not known.
     pub(super) fn quiet_before(
@@ -177,7 +219,7 @@ impl<P: RecordPipeline> PipelineWork<P> {
             Err(error)
                 if error.kind() == ErrorKind::LimitExceeded
                     && self.pipeline.is_due()
-                    && !self.raised =>
+                    && !self.is_ahead() =>
             {
                 self.emit()?;
                 self.try_push((shard, is_part), record)?
@@ -342,19 +384,22 @@ impl<P: RecordPipeline> ShardWork for PipelineWork<P> {
         Ok(())
     }
 
-    fn advance(&mut self, now: Timestamp) -> bool {
+    fn advance(&mut self, now: Timestamp) -> Result<bool, Error> {
         self.pipeline.advance(now);
         let mut busy_at = self.busy_at;
         let before = self.quiet_before(&mut busy_at, now);
         self.busy_at = busy_at;
-        match (self.shard, before) {
+        let raised = match (self.shard, before) {
             (Some(shard), Some(before)) => self.raise(&[(shard, before)]),
             _ => false,
-        }
+        };
+        Ok(self.answer_early(now)? || raised)
     }
 
     fn is_ahead(&self) -> bool {
-        self.raised
+        // In another process open windows are answered at other moments, so that the next revision
+        // would be another answer.
+        self.raised || self.early.is_some() && !self.ended && self.pipeline.is_due()
     }
 
     fn emit(&mut self) -> Result<(), Error> {
@@ -370,16 +415,19 @@ impl<P: RecordPipeline> ShardWork for PipelineWork<P> {
     }
 
     fn hand_over(&mut self) -> Result<Vec<Bytes>, Error> {
-        if !self.pipeline.has_partials() {
-            // No other shard continues the windows, so they end here.
-            self.pipeline.finish();
-            return self.emit().map(|()| Vec::new());
-        }
+        self.ended = true;
         let source = self.sink.as_ref().map_or_else(String::new, |(id, _)| id.to_string());
         self.pipeline.hand_over();
         let mut handed_over = Vec::new();
         while let Some(partial) = self.pipeline.next_partial(&source)? {
             handed_over.push(partial.into_bytes());
+        }
+        // No other shard continues windows of rows, so they are answered here: saved before, unless
+        // the saved state would lack what is handed over.
+        match (self.pipeline.has_partials(), handed_over.is_empty()) {
+            (false, true) => self.raised = true,
+            (false, false) => self.emit()?,
+            (true, _) => {}
         }
         Ok(handed_over)
     }

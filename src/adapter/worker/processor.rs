@@ -161,7 +161,7 @@ impl<W: ShardWork, S: Store> StatefulProcessor<W, S> {
         }
         let now = source.clock().now();
         self.apply(batch, now)?;
-        let by_clock = !batch.is_behind() && self.work.advance(now);
+        let by_clock = !batch.is_behind() && self.work.advance(now)?;
         let waited = now.as_millis().saturating_sub(self.saved_at.as_millis());
         let is_due = self.unsaved >= self.options.every_records
             || (self.unsaved > 0 && waited >= millis(self.options.every));
@@ -186,6 +186,9 @@ impl<W: ShardWork, S: Store> StatefulProcessor<W, S> {
     pub fn end(&mut self, source: &mut dyn Checkpoint) -> Result<(), Error> {
         if self.owns(source.clock())? && self.emit(source.clock())? {
             let handed_over = self.work.hand_over()?;
+            if self.work.is_ahead() && !self.emit(source.clock())? {
+                return Ok(());
+            }
             let Some(states) = &mut self.states else { return Ok(()) };
             let saved = states.end(handed_over, source.clock());
             if self.saved(saved)? {

@@ -41,9 +41,12 @@ pub trait ShardWork {
         dead_letter: &mut dyn FnMut(Error),
     ) -> Result<(), Error>;
 
-    /// Moves the clock to `now`. Returns true if that may have completed an answer. Not called
-    /// while the shard is behind.
-    fn advance(&mut self, now: Timestamp) -> bool;
+    /// Moves the clock to `now`. Returns true if that may have made an answer. Not called while the
+    /// shard is behind.
+    ///
+    /// # Errors
+    /// Any error ends the run.
+    fn advance(&mut self, now: Timestamp) -> Result<bool, Error>;
 
     /// Returns true if the next answers depend on something that no saved state has, for example
     /// because the clock has completed a window. The state is then saved before they are emitted,
@@ -63,7 +66,8 @@ pub trait ShardWork {
     fn state(&mut self) -> Result<Bytes, Error>;
 
     /// Returns the state for other shards to adopt, because the shard has ended. Complete answers
-    /// were emitted before.
+    /// were emitted before. What no other shard can adopt becomes answers, and the work
+    /// [is ahead](ShardWork::is_ahead).
     ///
     /// # Errors
     /// The state has no encoding.

@@ -182,14 +182,15 @@ impl<P: RecordPipeline> ShardWork for StreamWork<P> {
         Ok(())
     }
 
-    fn advance(&mut self, now: Timestamp) -> bool {
+    fn advance(&mut self, now: Timestamp) -> Result<bool, Error> {
         self.work.pipeline_mut().advance(now);
         let mut quiet = Vec::new();
         for open in self.open.values_mut().filter(|open| !open.is_behind) {
             let before = self.work.quiet_before(&mut open.busy_at, now);
             quiet.extend(before.map(|before| (open.shard, before)));
         }
-        self.work.raise(&quiet)
+        let raised = self.work.raise(&quiet);
+        Ok(self.work.answer_early(now)? || raised)
     }
 
     fn is_ahead(&self) -> bool {

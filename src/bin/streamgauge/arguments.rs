@@ -617,6 +617,10 @@ pub(crate) struct PipelineArguments {
     /// answer, with a higher revision
     #[arg(long, value_name = "DURATION")]
     pub(crate) lateness: Option<String>,
+    /// Answer open windows so often, by the clock, before they are complete, if records came since:
+    /// each such answer is a revision. For standard input, pipes and streams. Default: never
+    #[arg(long, value_name = "DURATION")]
+    pub(crate) emit_early: Option<String>,
     /// Give a name to an expression, as in `class = status // 100`, for all other expressions; may
     /// be given several times
     #[arg(long = "let", value_name = "NAME = EXPR")]

@@ -1,6 +1,7 @@
 //! `streamgauge kcl`: the executable that the MultiLangDaemon starts for each shard.
 
 use crate::arguments::{KclArguments, MergingArguments};
+use crate::early;
 use crate::failure::Failure;
 use crate::protocol_output;
 use crate::settings::{duration, seed};
@@ -185,6 +186,9 @@ fn pipeline_work(
     options.seed = seed;
     options.lookups =
         read_lookups(spec, &options.limits).map_err(|error| Failure::usage(&error))?;
+    let partials = arguments.partials.as_deref();
+    let early =
+        early::of_stream(spec, &options, partials).map_err(|error| Failure::usage(&error))?;
     let pipeline = Declared::compile(spec, options).map_err(|error| Failure::usage(&error))?;
     check_partials(arguments.partials.as_deref(), &pipeline)?;
     let late = arguments.late.clone().or_else(|| spec.late.as_ref().map(PathBuf::from));
@@ -211,6 +215,10 @@ fn pipeline_work(
         .packing(arguments.packing);
     let work = match &late {
         Some(path) => work.on_late(late_records(path)?),
+        None => work,
+    };
+    let work = match early {
+        Some(interval) => work.emit_early(interval),
         None => work,
     };
     Ok(match &arguments.idle_after {

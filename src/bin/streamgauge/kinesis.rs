@@ -1,6 +1,7 @@
 //! `streamgauge kinesis`: all shards of a stream in one process.
 
 use crate::arguments::DurableArguments;
+use crate::early;
 use crate::failure::Failure;
 use crate::interrupt::{Interrupt, Signal};
 use crate::kcl::{NamedTarget, check_partials, dead_letters, late_records, target};
@@ -41,7 +42,8 @@ pub(crate) fn run(arguments: KinesisArguments) -> Result<(), Failure> {
         arguments;
     let settings = Settings::new(input, pipeline, &shared)?;
     let interrupt = watch(settings.live)?;
-    if settings.spec.window.is_none() && settings.spec.select.is_none() {
+    let spec = &settings.spec;
+    if !spec.has_windows() && spec.rows.is_none() && spec.select.is_none() {
         return Err(Failure::Usage(String::from(
             "a stream has no end, so the pipeline needs a window: --window 1m",
         )));
@@ -50,6 +52,8 @@ pub(crate) fn run(arguments: KinesisArguments) -> Result<(), Failure> {
     (options.seed, options.flags) = (settings.seed, Some(settings.flags.clone()));
     options.lookups = settings.lookups.clone();
     let usage = |error: Error| Failure::usage(&error);
+    let partials = place.partials.as_deref();
+    let early = early::of_stream(&settings.spec, &options, partials).map_err(usage)?;
     let pipeline = Declared::compile(&settings.spec, options).map_err(usage)?;
     if settings.spec.explain == Some(true) {
         say(&explained(pipeline.pipeline()));
@@ -70,6 +74,9 @@ pub(crate) fn run(arguments: KinesisArguments) -> Result<(), Failure> {
     }
     if let Some(path) = &settings.spec.late {
         work = work.on_late(late_records(Path::new(path))?);
+    }
+    if let Some(interval) = early {
+        work = work.emit_early(interval);
     }
     let mut work = StreamWork::new(work);
     if let Destination::File(file) = &destination {

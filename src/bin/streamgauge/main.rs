@@ -4,6 +4,7 @@ mod answers;
 mod arguments;
 mod check;
 mod dead_letters;
+mod early;
 mod failure;
 mod finish;
 mod follow;

@@ -2,6 +2,7 @@
 
 use crate::answers::{Answers, Destination, GivenAnswers};
 use crate::dead_letters::DeadLetters;
+use crate::early::EarlyAnswers;
 use crate::failure::Failure;
 use crate::follow;
 use crate::hints::Hints;
@@ -57,6 +58,7 @@ pub(crate) fn run(settings: &Settings) -> Result<(), Failure> {
     check_max_ahead(settings)?;
     check_partials(settings)?;
     check_state(settings)?;
+    let early = EarlyAnswers::of_run(settings, live)?;
     let pipeline = compile(settings, !live)?;
     check_rows(settings, &pipeline)?;
     format(spec)?;
@@ -84,7 +86,7 @@ pub(crate) fn run(settings: &Settings) -> Result<(), Failure> {
              name files to read them, or end the input with Ctrl-D\n");
     }
     let bar = progress.bar().clone();
-    let run = Run { settings, pipeline, live, progress, interrupt };
+    let run = Run { settings, pipeline, live, progress, interrupt, early };
     let store = settings
         .durable
         .state
@@ -108,7 +110,7 @@ pub(crate) fn run(settings: &Settings) -> Result<(), Failure> {
 
 /// Refuses what windows of a number of rows have not.
 fn check_rows(settings: &Settings, pipeline: &RowPipeline) -> Result<(), Failure> {
-    if !pipeline.windows().is_of_rows() {
+    if !pipeline.queries().any(|query| query.windows().is_of_rows()) {
         return Ok(());
     }
     let durable = &settings.durable;
@@ -179,6 +181,7 @@ pub(crate) struct Run<'a> {
     pub(crate) live: bool,
     pub(crate) progress: Progress,
     pub(crate) interrupt: Interrupt,
+    pub(crate) early: Option<EarlyAnswers>,
 }
 
 impl Run<'_> {
@@ -196,8 +199,9 @@ impl Run<'_> {
     /// Returns the shape of the answers. With a state, a later run may revise them.
     fn shape(&self) -> Shape {
         let resumed = self.settings.durable.state.is_some();
-        let (retracts, revised) = (self.retracts(), self.pipeline.is_revised() || resumed);
-        Shape { retracts, revised, resumed, ..Shape::of(&self.pipeline) }
+        let shape = Shape::of(&self.pipeline);
+        let retracts = self.retracts() || shape.retracts;
+        Shape { retracts, revised: shape.revised || resumed, resumed, ..shape }
     }
 
     /// Reads the inputs and answers them.
@@ -211,7 +215,7 @@ impl Run<'_> {
         stores: Stores,
     ) -> Result<(), Failure> {
         let retracts = self.retracts();
-        let Run { settings, pipeline, live, progress, interrupt } = self;
+        let Run { settings, pipeline, live, progress, interrupt, early } = self;
         let spec = &settings.spec;
         let resumed = stores.state.map(|store| {
             let place = settings.durable.state.as_deref().unwrap_or_default();
@@ -265,6 +269,7 @@ impl Run<'_> {
             interrupt,
             hints,
             state_bytes_max,
+            early,
         };
         let mut sink = Sink::new(pipelines, answers, options);
         let read = match &settings.follow {

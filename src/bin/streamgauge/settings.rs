@@ -95,7 +95,7 @@ impl Settings {
         (flags.rows, flags.offset) = (pipeline.rows, pipeline.offset);
         flags.timezone = pipeline.timezone;
         (flags.max_delay, flags.max_ahead) = (pipeline.max_delay, pipeline.max_ahead);
-        flags.lateness = pipeline.lateness;
+        (flags.lateness, flags.emit_early) = (pipeline.lateness, pipeline.emit_early);
         flags.lets = given(pipeline.lets);
         (flags.lookups, flags.unnest) = (given(pipeline.lookups), pipeline.unnest);
         flags.filter = given(pipeline.predicates);

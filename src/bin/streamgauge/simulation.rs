@@ -338,6 +338,7 @@ fn one_run(settings: &Settings, out: Pipe, stores: Stores) -> Result<(), Failure
         live: false,
         progress: Progress::new(None, true),
         interrupt: Interrupt::silent(),
+        early: None,
     };
     let inputs = settings.files.iter().map(Input::from_argument).collect();
     run.start(inputs, Some(output), stores)

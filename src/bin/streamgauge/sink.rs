@@ -2,6 +2,7 @@
 
 use crate::answers::{Answers, UnsureRows};
 use crate::dead_letters::DeadLetters;
+use crate::early::EarlyAnswers;
 use crate::failure::Failure;
 use crate::hints::Hints;
 use crate::inputs::{Inputs, hold};
@@ -52,6 +53,8 @@ pub(crate) struct SinkOptions {
     pub(crate) hints: Hints,
     /// The limit of the engine's state.
     pub(crate) state_bytes_max: u64,
+    /// When open windows are answered while the input flows.
+    pub(crate) early: Option<EarlyAnswers>,
 }
 
 /// Observes a run.
@@ -62,6 +65,7 @@ pub(crate) struct Sink<W> {
     pub(crate) late: LateRecords,
     pub(crate) progress: Progress,
     pub(crate) hints: Hints,
+    early: Option<EarlyAnswers>,
     strict: bool,
     live: bool,
     quiet: bool,
@@ -112,6 +116,7 @@ impl<W: Write> Sink<W> {
             interrupt: options.interrupt,
             state_bytes_max: options.state_bytes_max,
             hints: options.hints,
+            early: options.early,
             in_tails: false,
             tails: None,
             unflushed: false,
@@ -373,6 +378,7 @@ impl<W: Write> Sink<W> {
         stats: &FilesStats,
         pipelines: &mut FilePipelines<'_>,
     ) -> Result<(), Error> {
+        self.answer_early(pipelines)?;
         self.show()?;
         if self.hints.is_silent()
             && pipelines.records() >= RECORDS_UNTIL_HINT
@@ -382,6 +388,17 @@ impl<W: Write> Sink<W> {
         }
         self.progress.advance(stats.bytes_read());
         self.tell_watcher(pipelines)
+    }
+
+    /// Answers the open windows, if it is time.
+    fn answer_early(&mut self, pipelines: &mut FilePipelines<'_>) -> Result<(), Error> {
+        let records = pipelines.records();
+        if self.early.as_mut().is_some_and(|early| early.is_due(records)) {
+            let (pipeline, _) = pipelines.of(0)?;
+            pipeline.fire_early()?;
+            self.unflushed |= self.answers.drain(pipeline).map_err(|failure| self.end(failure))?;
+        }
+        Ok(())
     }
 
     /// Records in the state the progress in the current input, and the content of its pipeline.

@@ -50,12 +50,15 @@ impl Shape {
     /// Returns the shape of a pipeline's answers. That of several queries has the fields and
     /// columns of all; those of one name share a place.
     pub(crate) fn of(pipeline: &RowPipeline) -> Self {
+        // An open window that is answered early may become longer, and have another name.
+        let grows =
+            |query: Query<'_>| query.windows().is_per_group() || query.windows().is_of_rows();
         let mut shape = Shape {
             windowed: pipeline.queries().any(|query| query.windows().are_timed()),
             numbered: pipeline.queries().any(|query| query.windows().is_of_rows()),
             zone: pipeline.time_zone().cloned(),
             revised: pipeline.is_revised(),
-            retracts: false,
+            retracts: pipeline.is_revised() && pipeline.queries().any(grows),
             resumed: false,
             group: Vec::new(),
             columns: Vec::new(),
