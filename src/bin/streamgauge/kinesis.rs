@@ -5,7 +5,7 @@ use crate::early;
 use crate::failure::Failure;
 use crate::interrupt::{Interrupt, Signal};
 use crate::kcl::{NamedTarget, check_partials, dead_letters, late_records, target};
-use crate::kinesis_arguments::{KinesisArguments, StreamArguments};
+use crate::kinesis_arguments::{KinesisArguments, KinesisOutput, StreamArguments};
 use crate::output::{OutputWriter, Shape, digits};
 use crate::progress::Bar;
 use crate::session::{explained, shown, watch};
@@ -82,16 +82,7 @@ pub(crate) fn run(arguments: KinesisArguments) -> Result<(), Failure> {
     if let Destination::File(file) = &destination {
         work = work.output(file.clone());
     }
-    let mut saving = ProcessorOptions::default();
-    saving.every_records = place.save_records;
-    let every = match place.state {
-        Some(_) => "10s",
-        None => "1s",
-    };
-    saving.every = duration("--save-every", place.save_every.as_deref().unwrap_or(every))?;
-    if let Some(path) = &settings.spec.dead_letters {
-        saving.on_dead_letter = Some(dead_letters(Path::new(path))?);
-    }
+    let saving = saving(&place, settings.spec.dead_letters.as_deref())?;
     let store: Box<dyn Store> = match &place.state {
         Some(place) => store::open(place).map_err(|error| usage(error.at("--state")))?,
         None => Box::new(MemoryStore::new()),
@@ -109,6 +100,21 @@ pub(crate) fn run(arguments: KinesisArguments) -> Result<(), Failure> {
     let signal = reading.read(&interrupt)?;
     reading.end(signal)?;
     Err(Failure::Interrupted(signal))
+}
+
+/// Returns when the state is saved, and where dead letters go.
+fn saving(place: &KinesisOutput, letters: Option<&str>) -> Result<ProcessorOptions, Failure> {
+    let mut saving = ProcessorOptions::default();
+    saving.every_records = place.save_records;
+    let every = match place.state {
+        Some(_) => "10s",
+        None => "1s",
+    };
+    saving.every = duration("--save-every", place.save_every.as_deref().unwrap_or(every))?;
+    if let Some(path) = letters {
+        saving.on_dead_letter = Some(dead_letters(Path::new(path))?);
+    }
+    Ok(saving)
 }
 
 /// Returns a client of the stream that the command line names.
