@@ -131,8 +131,8 @@ PipelineSpec {
     /// its first record that is in none, such as `1m`.
     stagger "stagger": String;
     /// Windows of this number of records instead of `window`: of each group, in the order in which
-    /// they come. With `every`, which is a number then, the last records at every so many further
-    /// ones.
+    /// they come. With `every`, which is a number then, there is an answer after each `every`
+    /// records of a group, over its last `rows` records.
     rows "rows": u64;
     /// The time zone, such as `Europe/Berlin`, that windows of days and longer begin and end in, and
     /// that the times of windows are shown in. Default: UTC.

@@ -4,8 +4,8 @@ use super::Windows;
 use super::row_rule::RowRule;
 use crate::error::Error;
 
-/// Maximum ratio of the records of a window and those between two answers. A group keeps as many
-/// accumulators, and an answer merges them.
+/// Maximum number of parts of a window. A group has an accumulator for each, and an answer merges
+/// them.
 const PARTS_MAX: usize = 1000;
 
 /// Windows of a number of records of each group: the first `n` records, the next `n`, and so on; or

@@ -596,7 +596,8 @@ pub(crate) struct PipelineArguments {
     #[arg(long, value_name = "DURATION")]
     pub(crate) stagger: Option<String>,
     /// Windows of this number of records of each group, in the order in which they come. With
-    /// --every, a number too, the last records at every so many further ones
+    /// --every, which is a number then, there is an answer after each such number of records, over
+    /// the last ones
     #[arg(long, value_name = "N")]
     pub(crate) rows: Option<u64>,
     /// Begin and end windows of days, weeks, months, quarters and years (1d, 1w, 1mo, 1q, 1y) by
@@ -617,8 +618,8 @@ pub(crate) struct PipelineArguments {
     /// answer, with a higher revision
     #[arg(long, value_name = "DURATION")]
     pub(crate) lateness: Option<String>,
-    /// Answer open windows so often, by the clock, before they are complete, if records came since:
-    /// each such answer is a revision. For standard input, pipes and streams. Default: never
+    /// Answer open windows at this interval of the clock, before they are complete, if records came
+    /// since: each such answer is a revision. For standard input, pipes and streams. Default: never
     #[arg(long, value_name = "DURATION")]
     pub(crate) emit_early: Option<String>,
     /// Give a name to an expression, as in `class = status // 100`, for all other expressions; may

@@ -52,9 +52,6 @@ pub(crate) fn run(settings: &Settings) -> Result<(), Failure> {
                        standard input, pipes and devices cannot";
         return Err(Failure::Usage(message.into()));
     }
-    if settings.durable.state.is_some() && settings.durable.state == settings.durable.partials {
-        return Err(Failure::Usage("--state and --partials need a directory each".into()));
-    }
     check_max_ahead(settings)?;
     check_partials(settings)?;
     check_state(settings)?;
@@ -158,6 +155,9 @@ fn check_partials(settings: &Settings) -> Result<(), Failure> {
 }
 
 fn check_state(settings: &Settings) -> Result<(), Failure> {
+    if settings.durable.state.is_some() && settings.durable.state == settings.durable.partials {
+        return Err(Failure::Usage("--state and --partials need a directory each".into()));
+    }
     match settings.durable.state.is_some() && settings.spec.queries.is_some() {
         true => Err(Failure::Usage(
             "--state: the pipeline has several queries, and runs over files keep the state of one: \

@@ -82,11 +82,11 @@ fn s125_a_statement_is_the_pipeline_that_it_says() {
         (
             "select stream ticker, price, avg(price) over last10 as mean, max(price) over last10 \
              from s where price > 1 window last10 as (partition by ticker rows 9 preceding)",
-            r#"rows = 10; every = "1"; where = ["price > 1"]; group = ["ticker"]; agg = ["last(price) as price", "avg(price) as mean", "max(price)"]"#,
+            r#"every = "1"; rows = 10; where = ["price > 1"]; group = ["ticker"]; agg = ["last(price) as price", "avg(price) as mean", "max(price)"]"#,
         ),
         (
             "select sum(n) over (rows between 2 preceding and current row) from t",
-            r#"rows = 3; every = "1"; agg = ["sum(n)"]"#,
+            r#"every = "1"; rows = 3; agg = ["sum(n)"]"#,
         ),
         // The programs of Amazon's guide qualify every column and window by the arrival time.
         (
