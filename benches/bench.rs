@@ -6,6 +6,8 @@
 mod aggregates;
 #[cfg(feature = "files")]
 mod files;
+#[cfg(feature = "files")]
+mod queries;
 mod sketches;
 mod sliding;
 mod snapshots;
@@ -21,6 +23,8 @@ fn main() {
     aggregates::benches(&mut criterion);
     #[cfg(feature = "files")]
     files::benches(&mut criterion);
+    #[cfg(feature = "files")]
+    queries::benches(&mut criterion);
     sketches::benches(&mut criterion);
     sliding::benches(&mut criterion);
     snapshots::benches(&mut criterion);

@@ -17,7 +17,7 @@ use streamgauge::{Error, ShardId};
 
 #[path = "../examples/generate/log.rs"]
 #[allow(dead_code, reason = "the example names layouts by extension")]
-mod log;
+pub(crate) mod log;
 
 const RECORDS: u64 = 200_000;
 

@@ -14,11 +14,18 @@ impl RowPipeline {
         self.select.is_some()
     }
 
-    /// Fails if records are passed on: their rows are never merged, so there are no partials.
+    /// Fails if records are passed on, whose rows are never merged, and if there are several
+    /// queries: partials are of one.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidArgument`].
     pub fn check_merges(&self) -> Result<(), Error> {
+        if !self.others.is_empty() {
+            return Err(Error::invalid(
+                "the pipeline has several queries, and partials are of one: give each query a \
+                 pipeline file and a place of its own",
+            ));
+        }
         match self.passes_on() {
             false => Ok(()),
             true => Err(Error::invalid(

@@ -105,7 +105,8 @@ impl RowPipeline {
     ///
     /// # Errors
     /// Those of [`Merger::new`]; [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument)
-    /// for a pipeline that passes records on, whose rows are never merged.
+    /// for a pipeline that passes records on, whose rows are never merged, and for several queries,
+    /// whose partials are not of one question: [split](RowPipeline::into_queries) them before.
     pub fn into_merger(self, options: MergerOptions) -> Result<RowMerger, Error> {
         self.check_merges()?;
         let RowPipeline { engine, columns, answers, .. } = self;

@@ -151,6 +151,26 @@ impl RowPipeline {
         once(Query(self)).chain(self.others.iter().map(Query))
     }
 
+    /// Splits the pipeline into one of each query, with its state. Each gets rows of its own then.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::query::PipelineSpec;
+    /// use streamgauge::rows::CompileOptions;
+    /// let toml = "[[query]]\nname = 'hits'\n[[query]]\nname = 'bytes'\nagg = 'sum(bytes)'";
+    /// let spec = PipelineSpec::from_toml(toml, "p.toml")?;
+    /// let queries = spec.compile(&CompileOptions::default())?.into_queries();
+    /// assert_eq!(queries[1].form().query.as_deref(), Some("bytes"));
+    /// # Ok::<(), streamgauge::Error>(())
+    /// ```
+    pub fn into_queries(mut self) -> Vec<RowPipeline> {
+        let others = std::mem::take(&mut self.others);
+        if let Some(preparer) = Arc::get_mut(&mut self.preparer) {
+            preparer.others.clear();
+        }
+        once(self).chain(others).collect()
+    }
+
     /// Adds a row to all queries: see [`push`](RowPipeline::push).
     #[inline(never)]
     pub(super) fn push_to_all(

@@ -118,3 +118,79 @@ fn s220_a_wrong_file_or_flag_is_refused() {
         streamgauge(&[&run[..], &["--where", "country = 'DE'", "--max-delay", "1s"]].concat());
     assert!(all.json().iter().all(|row| row["group"]["country"] != "FR"));
 }
+
+/// Questions that keep windows open, take rows back, and have groups of their own.
+const KEPT: &str = "time = 'ts'\nwindow = '10s'\n\
+                    [[query]]\nname = 'hits'\ngroup = 'country'\nagg = 'count, sum(bytes)'\n\
+                    [[query]]\nname = 'all'\nwindow = '30s'\nevery = '10s'\nagg = 'max(bytes)'\n\
+                    [[query]]\nname = 'top'\ngroup = 'url'\nsort = 'count desc'\nlimit = 2\n\
+                    [[query]]\nname = 'visits'\nsession = '2s'\ngroup = 'url'\n";
+
+/// The answers that hold after all runs: the last revision of each row.
+type Holding = std::collections::BTreeMap<String, (u64, Option<serde_json::Value>)>;
+
+fn upsert(holding: &mut Holding, rows: Vec<serde_json::Value>) {
+    for mut row in rows {
+        let key = format!("{} {} {}", row["query"], row["window"], row["group"]);
+        let revision = row["revision"].as_u64().unwrap();
+        row["revision"] = serde_json::Value::Null;
+        let is_retracted = row.get("retracted").is_some();
+        let before = holding.get(&key).map(|(revision, _)| *revision);
+        assert!(before.is_none_or(|before| before <= revision), "{key}");
+        holding.insert(key, (revision, Some(row).filter(|_| !is_retracted)));
+    }
+}
+
+fn contents(holding: &Holding) -> Vec<&serde_json::Value> {
+    holding.values().filter_map(|(_, row)| row.as_ref()).collect()
+}
+
+#[test]
+fn s224_a_run_that_continues_answers_as_one_run_over_all() {
+    let folder = Folder::new("queries_state");
+    let pipeline = folder.file("p.toml", KEPT);
+    let lines: Vec<String> = hits(100).lines().map(|line| format!("{line}\n")).collect();
+    for (files, delay) in [(1, None), (1, Some("3s")), (2, None), (2, Some("3s"))] {
+        let paths: Vec<String> =
+            (0..files).map(|file| folder.path(&format!("log{file}"))).collect();
+        let state = folder.path(&format!("state{files}{}", delay.is_some()));
+        let mut run: Vec<&str> = vec!["run"];
+        run.extend(paths.iter().map(String::as_str));
+        run.extend(["--pipeline", &pipeline, "--output", "json", "--threads", "2"]);
+        run.extend(delay.iter().flat_map(|delay| ["--max-delay", *delay]));
+        let mut answers = Holding::new();
+        for cut in [0, 7, 50, 51, 93, 100] {
+            for (file, path) in paths.iter().enumerate() {
+                // The last file has the latest records, and each file grows at its end.
+                let part = &lines[file * 100 / files..(file + 1) * 100 / files];
+                std::fs::write(path, part[..part.len() * cut / 100].concat()).unwrap();
+            }
+            let resumed = streamgauge(&[&run[..], &["--state", &state]].concat());
+            upsert(&mut answers, resumed.json());
+            let mut whole = Holding::new();
+            upsert(&mut whole, streamgauge(&run).json());
+            assert_eq!(contents(&answers), contents(&whole), "{files} {delay:?} {cut}");
+        }
+        // A changed query is refused, and nothing is lost.
+        let changed = folder.file("changed.toml", KEPT.replace("sum(bytes)", "min(bytes)"));
+        let mut other = run.clone();
+        other[run.iter().position(|part| *part == pipeline).unwrap()] = &changed;
+        streamgauge(&[&other[..], &["--state", &state]].concat())
+            .failed(1, &["the state is of another pipeline"]);
+        let again = streamgauge(&[&run[..], &["--state", &state]].concat());
+        assert_eq!(again.succeeded().stdout, "", "nothing has changed");
+        let inspected =
+            streamgauge(&["inspect", &state, "--pipeline", &pipeline, "--output", "json"]);
+        assert!(inspected.succeeded().stdout.contains("\"query\":\"visits\""));
+    }
+}
+
+#[test]
+fn s226_partials_of_several_queries_are_refused() {
+    let folder = Folder::new("queries_partials");
+    let (log, pipeline) = (folder.file("log", hits(5)), folder.file("p.toml", PIPELINE));
+    let run = streamgauge(&["run", &log, "--pipeline", &pipeline, "--partials", &folder.path("p")]);
+    run.failed(2, &["--partials: the pipeline has several queries", "a pipeline file and a place"]);
+    let merge = streamgauge(&["merge", &folder.path("p"), "--pipeline", &pipeline]);
+    merge.failed(2, &["the pipeline has several queries, and partials are of one"]);
+}

@@ -10,5 +10,7 @@ mod mapping;
 mod modes;
 #[cfg(feature = "kcl")]
 mod nested;
+#[cfg(feature = "kcl")]
+mod queries;
 mod stream;
 mod time;

@@ -9,6 +9,7 @@ mod intake;
 mod language;
 mod lookups;
 mod oracle;
+mod queries;
 mod select;
 mod serde_form;
 mod unnest;

@@ -2,7 +2,7 @@
 
 use crate::arguments::FinishArguments;
 use crate::failure::Failure;
-use crate::kcl::{Out, merger, target};
+use crate::kcl::{Out, check_partials, merger, target};
 use crate::settings::seed;
 use crate::standard_error::say;
 use bytes::Bytes;
@@ -129,9 +129,10 @@ struct Finish {
     pipeline: Declared,
     fresh: Snapshot,
     lines: JsonLines,
+    /// Makes a merger of the pipeline.
+    new_merger: Box<dyn Fn() -> Result<RowMerger, Error>>,
     /// Merges the states of a second stage, because several shards may have the same window.
-    merger: RowMerger,
-    merges: bool,
+    merger: Option<RowMerger>,
     destination: FinishDestination,
     windows: u64,
 }
@@ -144,10 +145,14 @@ impl Finish {
         compile.seed = seed;
         compile.lookups = read_lookups(spec, &compile.limits).map_err(usage)?;
         let pipeline = Declared::compile(spec, compile).map_err(usage)?;
-        let mut options = MergerOptions::default();
-        // No window is known to be complete, and the bytes of all of them are bounded.
-        (options.sources, options.windows_max) = (Some(usize::MAX), usize::MAX);
-        let merger = merger((spec, seed), options).map_err(usage)?;
+        check_partials(arguments.partials.as_deref(), &pipeline)?;
+        let of_merger = spec.clone();
+        let new_merger = Box::new(move || {
+            let mut options = MergerOptions::default();
+            // No window is known to be complete, and the bytes of all of them are bounded.
+            (options.sources, options.windows_max) = (Some(usize::MAX), usize::MAX);
+            merger((&of_merger, seed), options)
+        });
         let destination = match &arguments.partials {
             Some(place) => FinishDestination::Partials(
                 target(place).map_err(|error| usage(error.at("--partials")))?,
@@ -159,8 +164,8 @@ impl Finish {
             pipeline,
             fresh,
             lines: JsonLines::default(),
-            merger,
-            merges: false,
+            new_merger,
+            merger: None,
             destination,
             windows: 0,
         })
@@ -202,8 +207,10 @@ impl Finish {
     }
 
     fn absorb(&mut self, merger: Bytes) -> Result<(), Error> {
-        self.merges = true;
-        self.merger.absorb(merger)
+        match &mut self.merger {
+            Some(own) => own.absorb(merger),
+            None => self.merger.insert((self.new_merger)()?).absorb(merger),
+        }
     }
 
     fn drain(&mut self, source: &str, complete: bool) -> Result<(), Error> {
@@ -230,18 +237,16 @@ impl Finish {
 
     /// Writes the windows of a second stage, merged over its shards.
     fn end(&mut self) -> Result<(), Error> {
-        if !self.merges {
-            return Ok(());
-        }
+        let Some(merger) = &mut self.merger else { return Ok(()) };
         let FinishDestination::Lines(out) = &self.destination else {
             return Err(Error::new(
                 ErrorKind::InvalidArgument,
                 "--partials: these are states of --merge, which has no partials to give",
             ));
         };
-        self.merger.finish();
+        merger.finish();
         let (mut text, mut last) = (Vec::new(), None);
-        while let Some(row) = self.merger.next_row()? {
+        while let Some(row) = merger.next_row()? {
             let place = (row.emission.window, row.emission.revision);
             self.windows += u64::from(last.replace(place) != Some(place));
             self.lines.set_complete(row.complete);

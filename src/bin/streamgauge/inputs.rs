@@ -116,11 +116,14 @@ impl Inputs {
         Ok(all)
     }
 
-    /// Returns the windows of a state that no input continues, for inspection.
+    /// Returns the windows of a state that no input continues, for inspection: those of each query.
     ///
     /// # Errors
     /// State of another pipeline.
-    pub(crate) fn of_state(state: &RunState, settings: &Settings) -> Result<MergedFiles, Failure> {
+    pub(crate) fn of_state(
+        state: &RunState,
+        settings: &Settings,
+    ) -> Result<Vec<MergedFiles>, Failure> {
         let none = Inputs {
             pipelines: Vec::new(),
             inputs: Vec::new(),
@@ -172,7 +175,7 @@ impl Inputs {
         }
         pipeline.finish();
         while let Some(partial) = pipeline.next_partial("").map_err(at)? {
-            hold(run, file, partial);
+            run.hold(file, partial);
         }
         run.set_judged(file, judged);
         self.compile(judged)
@@ -299,11 +302,12 @@ impl Inputs {
                 && run.held(0).is_none_or(HeldWindows::is_empty)
     }
 
-    /// Returns the windows of all files, retired files included, after all inputs have ended.
+    /// Returns the windows of all files, retired files included, after all inputs have ended: those
+    /// of each query.
     ///
     /// # Errors
     /// Damaged state, or a limit.
-    pub(crate) fn merge(&mut self, run: &RunState) -> Result<MergedFiles, Failure> {
+    pub(crate) fn merge(&mut self, run: &RunState) -> Result<Vec<MergedFiles>, Failure> {
         self.ended = Some(counted(&self.pipelines));
         let taken = Inputs {
             pipelines: std::mem::take(&mut self.pipelines),
@@ -315,9 +319,11 @@ impl Inputs {
         taken.merge_with(run)
     }
 
-    fn merge_with(mut self, run: &RunState) -> Result<MergedFiles, Failure> {
+    fn merge_with(mut self, run: &RunState) -> Result<Vec<MergedFiles>, Failure> {
         let at = |error: Error| Failure::run(&error);
-        let mut merged = MergedFiles::new(self.compile_with_delay(Some("0s"))?).map_err(at)?;
+        let queries = self.compile_with_delay(Some("0s"))?.into_queries().into_iter();
+        let mut merged =
+            queries.map(MergedFiles::new).collect::<Result<Vec<_>, _>>().map_err(at)?;
         let mut live: Vec<Option<RowPipeline>> =
             std::mem::take(&mut self.pipelines).into_iter().map(Some).collect();
         for file in 0..run.len() {
@@ -334,7 +340,10 @@ impl Inputs {
                     pipeline
                 }
             };
-            merged.add(run.held(file).cloned().unwrap_or_default(), pipeline).map_err(at)?;
+            let held = run.held(file).cloned().unwrap_or_default();
+            for (merged, query) in merged.iter_mut().zip(pipeline.into_queries()) {
+                merged.add(&held, query).map_err(at)?;
+            }
         }
         Ok(merged)
     }
@@ -352,16 +361,6 @@ fn counted(pipelines: &[RowPipeline]) -> Vec<Stats> {
         }
     }
     all
-}
-
-/// Saves a window that a file's pipeline has completed.
-pub(crate) fn hold(run: &mut RunState, file: usize, partial: streamgauge::snapshot::Partial) {
-    let place = partial.window().map_or((i64::MAX, i64::MIN), |window| {
-        (window.end().as_millis(), window.start().as_millis())
-    });
-    if let Some(held) = run.held_mut(file) {
-        held.insert(place, partial);
-    }
 }
 
 /// Returns true if there is a watermark before the end of the input.

@@ -139,9 +139,10 @@ fn run_answers(
     at: &dyn Fn(Error) -> Failure,
 ) -> Result<(), Failure> {
     let run = RunState::from_bytes(held.bytes.clone(), pipeline).map_err(at)?;
-    let mut files = Inputs::of_state(&run, settings)?;
-    while let Some(row) = files.next_row().map_err(at)? {
-        output.emission(&row).map_err(|error| Failure::output(&error))?;
+    for mut query in Inputs::of_state(&run, settings)? {
+        while let Some(row) = query.next_row().map_err(at)? {
+            output.emission(&row).map_err(|error| Failure::output(&error))?;
+        }
     }
     Ok(())
 }
@@ -164,6 +165,10 @@ fn answers(
     }
     let mut options = MergerOptions::default();
     options.sources = Some(1);
+    // A partial is of one query.
+    let mut queries = pipeline.into_queries();
+    let own = queries.iter().position(|query| query.fingerprint() == summary.fingerprint);
+    let pipeline = queries.swap_remove(own.unwrap_or_default());
     let mut merger = pipeline.into_merger(options).map_err(at)?;
     match summary.kind {
         Kind::Partial => drop(

@@ -277,7 +277,7 @@ pub(crate) fn merger(
     compile.seed = seed;
     compile.lookups = read_lookups(spec, &compile.limits)?;
     let pipeline = spec.compile(&compile)?;
-    if pipeline.windows().is_per_group() {
+    if pipeline.queries().any(|query| query.windows().is_per_group()) {
         return Err(Error::new(
             ErrorKind::InvalidArgument,
             "sessions and staggered windows are merged when all partials are there, by `streamgauge merge`, and not while they come",

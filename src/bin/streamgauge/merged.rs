@@ -1,6 +1,5 @@
 //! The windows of several files, merged in the order of the files.
 
-use std::collections::btree_map;
 use streamgauge::adapter::files::HeldWindows;
 use streamgauge::engine::Shard;
 use streamgauge::rows::{RowEmission, RowPipeline};
@@ -10,7 +9,7 @@ use streamgauge::{Control, Error, ShardId, Timestamp, Window};
 /// Windows of a file, in the order of answers.
 enum FileWindows {
     /// Windows that were completed before.
-    Held(btree_map::IntoValues<(i64, i64), Partial>),
+    Held(std::vec::IntoIter<Partial>),
     /// Windows of a pipeline whose input has ended.
     Ended(Box<RowPipeline>),
 }
@@ -43,19 +42,22 @@ impl MergedFiles {
         Ok(MergedFiles { sources: Vec::new(), pipeline, shard })
     }
 
-    /// Adds the windows of a file: those that were completed before, and those of a pipeline with
-    /// the rest of the records.
+    /// Adds the windows of a file: those that were completed before, of all queries, and those of a
+    /// pipeline with the rest of the records.
     ///
     /// # Errors
     /// Those of a window's first computation.
     pub(crate) fn add(
         &mut self,
-        held: HeldWindows,
+        held: &HeldWindows,
         mut pipeline: RowPipeline,
     ) -> Result<(), Error> {
         pipeline.finish();
+        let own = pipeline.fingerprint();
+        let held = held.values().filter(|partial| partial.fingerprint() == own).cloned();
+        let held: Vec<Partial> = held.collect();
         for mut windows in
-            [FileWindows::Held(held.into_values()), FileWindows::Ended(Box::new(pipeline))]
+            [FileWindows::Held(held.into_iter()), FileWindows::Ended(Box::new(pipeline))]
         {
             self.sources.push((windows.next()?, windows));
         }

@@ -53,8 +53,6 @@ pub(crate) fn run(settings: &Settings) -> Result<(), Failure> {
         return Err(Failure::Usage(message.into()));
     }
     check_max_ahead(settings)?;
-    check_partials(settings)?;
-    check_state(settings)?;
     let early = EarlyAnswers::of_run(settings, live)?;
     let pipeline = compile(settings, !live)?;
     check_rows(settings, &pipeline)?;
@@ -139,32 +137,6 @@ fn check_max_ahead(settings: &Settings) -> Result<(), Failure> {
             say(&format!("note: max_ahead {why}: it is ignored\n"));
             Ok(())
         }
-    }
-}
-
-/// Refuses partials of several queries, which would be of no one pipeline to merge them.
-fn check_partials(settings: &Settings) -> Result<(), Failure> {
-    match settings.durable.partials.is_some() && settings.spec.queries.is_some() {
-        true => Err(Failure::Usage(
-            "--partials: the pipeline has several queries, and partials are of one: give each \
-             query a pipeline file and a place of its own"
-                .into(),
-        )),
-        false => Ok(()),
-    }
-}
-
-fn check_state(settings: &Settings) -> Result<(), Failure> {
-    if settings.durable.state.is_some() && settings.durable.state == settings.durable.partials {
-        return Err(Failure::Usage("--state and --partials need a directory each".into()));
-    }
-    match settings.durable.state.is_some() && settings.spec.queries.is_some() {
-        true => Err(Failure::Usage(
-            "--state: the pipeline has several queries, and runs over files keep the state of one: \
-             give each query a pipeline file of its own"
-                .into(),
-        )),
-        false => Ok(()),
     }
 }
 

@@ -5,7 +5,7 @@ use crate::dead_letters::DeadLetters;
 use crate::early::EarlyAnswers;
 use crate::failure::Failure;
 use crate::hints::Hints;
-use crate::inputs::{Inputs, hold};
+use crate::inputs::Inputs;
 use crate::interrupt::{Interrupt, Signal};
 use crate::late_records::LateRecords;
 use crate::output::digits::count;
@@ -320,8 +320,8 @@ impl<W: Write> Sink<W> {
             self.state.as_ref().map(|state| &state.run).filter(|run| !self.inputs.is_one(run));
         match (run, self.inputs.pipelines.first_mut()) {
             (Some(run), _) => {
-                let mut files = self.inputs.merge(run)?;
-                self.answers.drain_merged(&mut files).map(drop)
+                let mut queries = self.inputs.merge(run)?;
+                queries.iter_mut().try_for_each(|query| self.answers.drain_merged(query).map(drop))
             }
             (None, Some(pipeline)) => self.answers.drain_ended(pipeline, self.threads).map(drop),
             (None, None) => Ok(()),
@@ -482,7 +482,7 @@ impl<W: Write> PipelineObserver for Sink<W> {
         // Another file may still add to complete windows.
         if state.run.is_judged(input.file) {
             while let Some(partial) = pipeline.next_partial("")? {
-                hold(&mut state.run, input.file, partial);
+                state.run.hold(input.file, partial);
             }
         }
         Ok(())

@@ -21,8 +21,9 @@ use std::path::{Path, PathBuf};
 /// input.
 const RETIRED_CHECKED_MAX: usize = 16;
 
-/// Complete windows of a file's pipeline: partials by end and start, the order of answers.
-pub type HeldWindows = BTreeMap<(i64, i64), Partial>;
+/// Complete windows of a file's pipeline: partials by the end and the start of their window, the
+/// order of answers, and by the fingerprint of their query.
+pub type HeldWindows = BTreeMap<(i64, i64, u64), Partial>;
 
 /// The state that a run over files saves for the next one: its offset in each file, and the
 /// snapshots of the pipelines.
@@ -402,9 +403,11 @@ impl RunState {
         self.files.get(file).map(|file| &file.held)
     }
 
-    /// Returns the same for changes.
-    pub fn held_mut(&mut self, file: usize) -> Option<&mut HeldWindows> {
-        self.files.get_mut(file).map(|file| &mut file.held)
+    /// Saves a window that a file's pipeline has completed.
+    pub fn hold(&mut self, file: usize, partial: Partial) {
+        if let Some(file) = self.files.get_mut(file) {
+            hold(&mut file.held, partial);
+        }
     }
 
     /// Returns the source of the partials.
@@ -614,7 +617,7 @@ impl CountedFile {
         let mut held = HeldWindows::new();
         for _ in 0..reader.count(34)? {
             let partial = Partial::from_bytes(reader.bytes()?.to_vec())?;
-            held.insert(place(&partial), partial);
+            hold(&mut held, partial);
         }
         Ok(CountedFile {
             path,
@@ -635,11 +638,12 @@ fn has_counted(file: &Option<CountedFile>) -> bool {
     file.as_ref().is_some_and(CountedFile::is_known)
 }
 
-/// Returns end and start of a partial's window.
-pub(super) fn place(partial: &Partial) -> (i64, i64) {
-    partial.window().map_or((i64::MAX, i64::MIN), |window| {
+/// Adds a window.
+fn hold(held: &mut HeldWindows, partial: Partial) {
+    let (end, start) = partial.window().map_or((i64::MAX, i64::MIN), |window| {
         (window.end().as_millis(), window.start().as_millis())
-    })
+    });
+    held.insert((end, start, partial.fingerprint()), partial);
 }
 
 fn canonical(path: &Path) -> PathBuf {
