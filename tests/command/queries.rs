@@ -194,3 +194,18 @@ fn s226_partials_of_several_queries_are_refused() {
     let merge = streamgauge(&["merge", &folder.path("p"), "--pipeline", &pipeline]);
     merge.failed(2, &["the pipeline has several queries, and partials are of one"]);
 }
+
+#[test]
+fn s223_a_page_has_the_rows_of_one_query() {
+    let folder = Folder::new("queries_page");
+    let (log, pipeline) = (folder.file("log", hits(240)), folder.file("p.toml", PIPELINE));
+    let run =
+        |output: &str| streamgauge(&["run", &log, "--pipeline", &pipeline, "--output", output]);
+    run("html").failed(2, &["a page shows one query", "streamgauge report"]);
+    let json = run("json");
+    let all = folder.file("all.jsonl", &json.succeeded().stdout);
+    streamgauge(&["report", &all]).failed(1, &["all.jsonl:", "is of the query errors", "grep"]);
+    let lines = json.stdout.lines().filter(|line| line.starts_with("{\"query\":\"hits\""));
+    let hits = folder.file("hits.jsonl", lines.collect::<Vec<_>>().join("\n"));
+    assert!(streamgauge(&["report", &hits]).succeeded().stdout.contains("count"));
+}

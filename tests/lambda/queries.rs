@@ -140,7 +140,7 @@ proptest! {
         // A function with Lambda's own windows.
         let mut handler = Handler::new(declared(), sink()).unwrap().tumbling();
         let (mut state, mut reached) = (json!({}), 0);
-        for batch in batches.iter().cloned().chain([records..records]) {
+        for batch in batches.iter().cloned().chain(std::iter::once(records..records)) {
             let is_final = batch.is_empty();
             let mut event = event(reached.max(batch.start)..batch.end.max(reached));
             reached = reached.max(batch.end);

@@ -480,11 +480,24 @@ pub(crate) fn output(settings: &Settings, bar: &Bar, shape: Shape) -> Result<Out
         )),
         "html" => {
             check_page(is_terminal)?;
+            check_one_query(&shape)?;
             Ok(OutputWriter::html(shape, settings.origin(), out))
         }
         other => Err(Failure::Usage(format!(
             "output: {other:?} is not an output: use table, json, csv or html"
         ))),
+    }
+}
+
+/// Refuses a page of several queries, whose rows have different columns.
+fn check_one_query(shape: &Shape) -> Result<(), Failure> {
+    match shape.queries.is_empty() {
+        true => Ok(()),
+        false => Err(Failure::Usage(
+            "--output html: a page shows one query, and the pipeline has several: write --output \
+             json, and give the lines of each query to `streamgauge report`"
+                .to_owned(),
+        )),
     }
 }
 

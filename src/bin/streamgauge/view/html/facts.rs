@@ -167,16 +167,6 @@ impl Facts {
     /// The counts of a run over records.
     pub(crate) fn of_run(summary: &Summary) -> Facts {
         let fact = |name, number, is_share, is_loss| Fact { name, number, is_share, is_loss };
-        if !summary.queries.is_empty() {
-            // A record counts in each query, so no count is a share of the records.
-            let facts = vec![
-                fact("records read", summary.records, false, false),
-                fact("late", summary.late, false, true),
-                fact("dead letters", summary.dead_letters, false, true),
-                fact("windows", summary.windows, false, false),
-            ];
-            return Facts { facts, run: None };
-        }
         let mut facts = vec![
             fact("records read", summary.records, false, false),
             fact("applied", summary.applied, true, false),

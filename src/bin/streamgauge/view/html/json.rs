@@ -27,6 +27,8 @@ pub(crate) struct AnswersReader {
     columns: HashMap<String, usize>,
     /// True after the first answer.
     has_read: bool,
+    /// The query that the answers are of, if they are of one of several.
+    query: Option<String>,
     /// True if the answers have windows.
     is_windowed: bool,
     /// The offset from UTC in the first window.
@@ -41,6 +43,7 @@ impl AnswersReader {
             answers: Answers::new(Vec::new(), Vec::new()),
             columns: HashMap::new(),
             has_read: false,
+            query: None,
             is_windowed: false,
             offset: None,
             rows: 0,
@@ -72,10 +75,12 @@ impl AnswersReader {
             is_retracted: false,
             values: Vec::new(),
         };
-        let (mut has_window, mut names) = (false, Vec::new());
+        let (mut has_window, mut names, mut query) = (false, Vec::new(), None);
         for (name, value) in line.0 {
             let json = value.get();
             match name.as_str() {
+                // Behind the window it is a column of that name.
+                "query" if !has_window => query = Some(parsed(&name, json)?),
                 "window" => {
                     let (found, offset) = window(json)?.unzip();
                     (answer.window, has_window) = (found, true);
@@ -91,6 +96,7 @@ impl AnswersReader {
         if !has_window {
             return Err("is no answer: it has no \"window\"".to_owned());
         }
+        self.check_query(query)?;
         self.check_pipeline(&answer, names)?;
         self.rows += 1;
         self.answers.take(answer).map_err(|_| {
@@ -116,6 +122,27 @@ impl AnswersReader {
         }
         answer.values[index] = value;
         Ok(())
+    }
+
+    /// Answers of several queries have different columns, so a page has those of one.
+    fn check_query(&mut self, query: Option<String>) -> Result<(), String> {
+        if !self.has_read {
+            self.query = query;
+            return Ok(());
+        }
+        let name = |query: &Option<String>| match query {
+            Some(name) => format!("of the query {name}"),
+            None => "of no query".to_owned(),
+        };
+        match query == self.query {
+            true => Ok(()),
+            false => Err(format!(
+                "is {}, and the first answer {}: a page shows one query, so choose its lines, such \
+                 as by grep '^{{\"query\":\"NAME\"'",
+                name(&query),
+                name(&self.query)
+            )),
+        }
     }
 
     fn check_pipeline(&mut self, answer: &Answer, names: Vec<String>) -> Result<(), String> {
