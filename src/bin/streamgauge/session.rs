@@ -52,6 +52,9 @@ pub(crate) fn run(settings: &Settings) -> Result<(), Failure> {
                        standard input, pipes and devices cannot";
         return Err(Failure::Usage(message.into()));
     }
+    if settings.durable.state.is_some() && settings.durable.state == settings.durable.partials {
+        return Err(Failure::Usage("--state and --partials need a directory each".into()));
+    }
     check_max_ahead(settings)?;
     let early = EarlyAnswers::of_run(settings, live)?;
     let pipeline = compile(settings, !live)?;
