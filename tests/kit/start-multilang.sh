@@ -12,6 +12,8 @@ shift
 properties="$RUN_DIR/$application-$worker.properties"
 sed -e "s#@COMMAND@#$*#; s#@STREAM@#$stream#; s#@APPLICATION@#$application#; s#@WORKER@#$worker#" \
     -e "s#@KINESIS@#$KINESIS#; s#@DYNAMODB@#http://127.0.0.1:$P_DYNAMODB#" "$KIT/multilang.properties" > "$properties"
+# Of two lines for the same key the last one counts.
+echo "${MORE_PROPERTIES:-}" >> "$properties"
 export PROC_LOG_DIR="${PROC_LOG_DIR:-$RUN_DIR/proc-$application}"
 export AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_REGION=us-east-1 AWS_EC2_METADATA_DISABLED=true
 # Without file.encoding the protocol's charset would come from the locale.

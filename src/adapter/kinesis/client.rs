@@ -1,5 +1,6 @@
 //! The calls of one stream with the AWS SDK.
 
+use super::blocking::Blocking;
 use super::put_records::{Entry, PutRecords};
 use super::read_stream::{IteratorPlace, ReadFailure, ReadStream, RecordPage, ShardInfo};
 use crate::adapter::kinesis_records::kpl::HashRange;
@@ -18,7 +19,6 @@ use std::fmt;
 use std::future::Future;
 use std::thread;
 use std::time::Duration;
-use tokio::runtime::{Builder, Runtime};
 
 /// Maximum records of one GetRecords call: Kinesis' limit.
 const PAGE_RECORDS_MAX: i32 = 10_000;
@@ -37,14 +37,14 @@ pub struct ClientOptions {
 }
 
 /// Reads one stream, and puts records into it. The interface is blocking: each call runs on a small
-/// runtime of the client.
+/// runtime of the client, which its clones share.
+#[derive(Clone)]
 pub struct StreamClient {
     client: Client,
     /// Reads are paced and repeated by the reader, which counts each call, and not by the SDK.
     reads: Client,
     stream: String,
-    /// `None` only during drop.
-    runtime: Option<Runtime>,
+    blocking: Blocking,
 }
 
 impl StreamClient {
@@ -63,7 +63,7 @@ impl StreamClient {
     /// # Errors
     /// Those of [`connect`](StreamClient::connect).
     pub fn connect_with(stream: &str, options: ClientOptions) -> Result<Self, Error> {
-        let (runtime, config) = load(options)?;
+        let (blocking, config) = load(options)?;
         let timeouts = TimeoutConfig::builder().operation_attempt_timeout(READ_TIMEOUT).build();
         let reads = aws_sdk_kinesis::config::Builder::from(&config)
             .retry_config(RetryConfig::disabled())
@@ -73,14 +73,8 @@ impl StreamClient {
             client: Client::new(&config),
             reads: Client::from_conf(reads),
             stream: stream.to_owned(),
-            runtime: Some(runtime),
+            blocking,
         })
-    }
-
-    fn runtime(&self) -> Result<&Runtime, Error> {
-        self.runtime
-            .as_ref()
-            .ok_or_else(|| Error::new(ErrorKind::Io, "the Kinesis client's runtime has ended"))
     }
 
     /// Makes a call that reads, and says what a failure means.
@@ -88,18 +82,14 @@ impl StreamClient {
         &self,
         call: impl Future<Output = Result<T, SdkError<E>>> + Send,
     ) -> Result<T, ReadFailure> {
-        let runtime = self.runtime().map_err(ReadFailure::Fatal)?;
-        let done = wait(runtime, call).map_err(ReadFailure::Fatal)?;
+        let done = self.blocking.wait(call).map_err(ReadFailure::Fatal)?;
         done.map_err(|error| failure(&error, &self.stream))
     }
 }
 
 /// Starts a runtime, and loads what the environment says of AWS where the options do not.
-pub(super) fn load(options: ClientOptions) -> Result<(Runtime, SdkConfig), Error> {
-    let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build();
-    let runtime = runtime.map_err(|error| {
-        Error::new(ErrorKind::Io, "cannot start the Kinesis client's runtime").with_source(error)
-    })?;
+pub(super) fn load(options: ClientOptions) -> Result<(Blocking, SdkConfig), Error> {
+    let blocking = Blocking::start()?;
     let mut loader = aws_config::defaults(BehaviorVersion::latest());
     if let Some(endpoint) = options.endpoint {
         loader = loader.endpoint_url(endpoint);
@@ -107,17 +97,8 @@ pub(super) fn load(options: ClientOptions) -> Result<(Runtime, SdkConfig), Error
     if let Some(region) = options.region {
         loader = loader.region(Region::new(region));
     }
-    let config = wait(&runtime, loader.load())?;
-    Ok((runtime, config))
-}
-
-/// Waits for a future, on a thread that belongs to no runtime.
-pub(super) fn wait<T: Send>(
-    runtime: &Runtime,
-    future: impl Future<Output = T> + Send,
-) -> Result<T, Error> {
-    let joined = thread::scope(|scope| scope.spawn(|| runtime.block_on(future)).join());
-    joined.map_err(|_| Error::new(ErrorKind::Io, "the Kinesis client's runtime has ended"))
+    let config = blocking.wait(loader.load())?;
+    Ok((blocking, config))
 }
 
 impl ReadStream for StreamClient {
@@ -162,7 +143,7 @@ impl ReadStream for StreamClient {
     }
 
     fn records(&mut self, requests: &[(ShardId, String)]) -> Vec<Result<RecordPage, ReadFailure>> {
-        let runtime = match self.runtime() {
+        let runtime = match self.blocking.runtime() {
             Ok(runtime) => runtime,
             Err(error) => return vec![Err(ReadFailure::Fatal(error))],
         };
@@ -173,7 +154,7 @@ impl ReadStream for StreamClient {
                 runtime.spawn(call.limit(PAGE_RECORDS_MAX).send())
             })
             .collect();
-        let answers = wait(runtime, async move {
+        let answers = self.blocking.wait(async move {
             let mut answers = Vec::with_capacity(calls.len());
             for call in calls {
                 answers.push(call.await);
@@ -278,8 +259,7 @@ impl PutRecords for StreamClient {
                 failed(format!("a record for {:?} cannot be made", self.stream)).with_source(error)
             })?);
         }
-        let sent = wait(
-            self.runtime()?,
+        let sent = self.blocking.wait(
             self.client.put_records().stream_name(&self.stream).set_records(Some(records)).send(),
         )?;
         let sent = sent.map_err(|error| {
@@ -291,15 +271,6 @@ impl PutRecords for StreamClient {
 
     fn pause(&mut self, length: Duration) {
         thread::sleep(length);
-    }
-}
-
-impl Drop for StreamClient {
-    fn drop(&mut self) {
-        // Waiting for the runtime would panic inside another runtime.
-        if let Some(runtime) = self.runtime.take() {
-            runtime.shutdown_background();
-        }
     }
 }
 

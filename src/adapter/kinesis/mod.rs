@@ -26,7 +26,11 @@
 //! # Ok::<(), streamgauge::Error>(())
 //! ```
 
+#[cfg(feature = "dynamodb")]
+mod application;
+mod blocking;
 mod client;
+mod cursor;
 mod pace;
 mod producer;
 mod put_records;
@@ -36,6 +40,8 @@ mod stream_processor;
 mod streams;
 mod target;
 
+#[cfg(feature = "dynamodb")]
+pub use application::{Application, ApplicationOptions, OnNote};
 pub use client::{ClientOptions, StreamClient};
 pub use producer::{KinesisProducer, ProducerCounts, ProducerOptions, RefusedRecord};
 pub use put_records::{Entry, PutRecords};

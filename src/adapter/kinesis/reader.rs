@@ -1,5 +1,6 @@
 //! Reads all shards of a stream, parents before children.
 
+use super::cursor::{Cursor, give_up};
 use super::pace::{self, Jitter};
 use super::read_stream::{IteratorPlace, ReadFailure, ReadStream, RecordPage, ShardInfo};
 use crate::adapter::worker::{Batch, Clock, StreamPosition, StreamStart};
@@ -11,10 +12,6 @@ use std::time::Duration;
 
 /// Maximum length of one sleep, so that a caller sees a signal soon.
 const SLEEP_MAX: Duration = Duration::from_millis(200);
-
-/// Number of failures of a shard, or of the listing, one after the other, before the reader gives
-/// up. Throttling is not counted.
-const FAILURES_MAX: u32 = 20;
 
 /// Number of attempts of the first listing, where a failure usually is a wrong name or permission.
 const FIRST_TRIES: u32 = 3;
@@ -66,16 +63,6 @@ enum Progress {
     /// All records were delivered; not all children are open.
     AtEnd,
     Done,
-}
-
-#[derive(Debug)]
-struct Cursor {
-    iterator: Option<String>,
-    /// Where another iterator begins, if this one expires.
-    place: IteratorPlace,
-    due: Timestamp,
-    failures: u32,
-    millis_behind: Option<u64>,
 }
 
 impl<T: ReadStream> StreamReader<T> {
@@ -270,13 +257,7 @@ impl<T: ReadStream> StreamReader<T> {
             .collect();
         for id in ready {
             let Some(shard) = self.shards.get_mut(&id) else { continue };
-            shard.progress = Progress::Reading(Cursor {
-                iterator: None,
-                place: shard.place.clone(),
-                due: now,
-                failures: 0,
-                millis_behind: None,
-            });
+            shard.progress = Progress::Reading(Cursor::new(shard.place.clone(), now));
             events.push(StreamEvent::Opened(shard.info.clone()));
         }
         let ended: Vec<ShardId> = self
@@ -315,16 +296,8 @@ impl<T: ReadStream> StreamReader<T> {
                 continue;
             }
             found = true;
-            if cursor.iterator.is_none() {
-                match transport.iterator(id, &cursor.place) {
-                    Ok(iterator) => cursor.iterator = Some(iterator),
-                    Err(failure) => cursor.failed(failure, now, jitter)?,
-                }
-                if cursor.place == IteratorPlace::Latest {
-                    cursor.place = IteratorPlace::AtTime(now);
-                }
-            }
-            requests.extend(cursor.iterator.clone().map(|iterator| (id.clone(), iterator)));
+            let iterator = cursor.iterator(id, transport, (now, jitter))?;
+            requests.extend(iterator.map(|iterator| (id.clone(), iterator)));
         }
         // The pause of a shard begins with its call, and getting iterators takes time.
         let now = clock.now();
@@ -351,14 +324,7 @@ impl<T: ReadStream> StreamReader<T> {
             Ok(page) => page,
             Err(failure) => return cursor.failed(failure, now, &mut self.jitter),
         };
-        let pause = pace::pause_after_page(&page, self.quiet_pause);
-        (cursor.failures, cursor.due) = (0, pace::after(now, pause));
-        cursor.millis_behind = page.millis_behind_latest;
-        if let Some(last) = page.records.last() {
-            cursor.place = IteratorPlace::After(last.position.sequence.number.clone());
-        }
-        cursor.iterator = page.next;
-        if cursor.iterator.is_none() {
+        if !cursor.take(&page, now, self.quiet_pause) {
             shard.progress = Progress::AtEnd;
             self.listing = Some(self.listing.map_or(now, |due| due.min(now)));
         }
@@ -366,33 +332,6 @@ impl<T: ReadStream> StreamReader<T> {
         (batch.records, batch.millis_behind_latest) = (page.records, page.millis_behind_latest);
         events.push(StreamEvent::Records(id, batch));
         Ok(())
-    }
-}
-
-impl Cursor {
-    fn failed(
-        &mut self,
-        failure: ReadFailure,
-        now: Timestamp,
-        jitter: &mut Jitter,
-    ) -> Result<(), Error> {
-        if matches!(failure, ReadFailure::IteratorExpired) {
-            self.iterator = None;
-            self.due = pace::after(now, pace::CALL_PAUSE);
-            return Ok(());
-        }
-        self.failures = self.failures.saturating_add(1);
-        self.due = pace::after(now, jitter.pause_after(self.failures));
-        give_up(failure, self.failures)
-    }
-}
-
-/// Returns the error of a failure that should not be repeated.
-fn give_up(failure: ReadFailure, failures: u32) -> Result<(), Error> {
-    match failure {
-        ReadFailure::Fatal(error) => Err(error),
-        ReadFailure::Transient(error) if failures >= FAILURES_MAX => Err(error),
-        _ => Ok(()),
     }
 }
 

@@ -1,7 +1,8 @@
 //! The streams of an account in one region: listed, described, created, scaled.
 
 use super::ClientOptions;
-use super::client::{load, wait};
+use super::blocking::Blocking;
+use super::client::load;
 use crate::error::{Error, ErrorKind};
 use aws_sdk_kinesis::Client;
 use aws_sdk_kinesis::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
@@ -10,7 +11,6 @@ use aws_sdk_kinesis::types::{
 };
 use std::fmt;
 use std::future::Future;
-use tokio::runtime::Runtime;
 
 /// What Kinesis says of a stream: DescribeStreamSummary.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -47,8 +47,7 @@ pub struct StreamSummary {
 pub struct Streams {
     client: Client,
     region: Option<String>,
-    /// `None` only during drop.
-    runtime: Option<Runtime>,
+    blocking: Blocking,
 }
 
 impl Streams {
@@ -58,9 +57,9 @@ impl Streams {
     /// # Errors
     /// [`ErrorKind::Io`] if the operating system refuses what a runtime needs.
     pub fn connect(options: ClientOptions) -> Result<Self, Error> {
-        let (runtime, config) = load(options)?;
+        let (blocking, config) = load(options)?;
         let region = config.region().map(|region| region.as_ref().to_owned());
-        Ok(Streams { client: Client::new(&config), region, runtime: Some(runtime) })
+        Ok(Streams { client: Client::new(&config), region, blocking })
     }
 
     /// Returns the region, if the options or the environment name one.
@@ -137,10 +136,7 @@ impl Streams {
         what: &str,
         call: impl Future<Output = Result<T, SdkError<E>>> + Send,
     ) -> Result<T, Error> {
-        let Some(runtime) = &self.runtime else {
-            return Err(refused(what, "the runtime of the client has ended"));
-        };
-        wait(runtime, call)?.map_err(|error| match (error.code(), error.message()) {
+        self.blocking.wait(call)?.map_err(|error| match (error.code(), error.message()) {
             (Some(code), Some(message)) => refused(what, &format!("{code}: {message}")),
             _ => refused(what, &DisplayErrorContext(&error).to_string()),
         })
@@ -162,15 +158,6 @@ fn summary(name: &str, said: &StreamDescriptionSummary) -> StreamSummary {
         retention_hours: whole(said.retention_period_hours()),
         is_encrypted: said.encryption_type() == Some(&EncryptionType::Kms),
         consumers: said.consumer_count().map_or(0, whole),
-    }
-}
-
-impl Drop for Streams {
-    fn drop(&mut self) {
-        // Waiting for the runtime would panic inside another runtime.
-        if let Some(runtime) = self.runtime.take() {
-            runtime.shutdown_background();
-        }
     }
 }
 

@@ -32,11 +32,19 @@ const NOTE_EVERY: Duration = Duration::from_secs(60);
 
 type Processor = StreamProcessor<StreamClient, Declared, Box<dyn Store>>;
 
-/// Reads the stream until a signal.
+/// Reads the stream until a signal, alone or with other processes.
 ///
 /// # Errors
 /// Wrong usage, a failed run, a reader that has gone, or the signal.
 pub(crate) fn run(arguments: KinesisArguments) -> Result<(), Failure> {
+    #[cfg(feature = "dynamodb")]
+    if let Some(name) = arguments.sharing.application.clone() {
+        return crate::application::run(&name, arguments);
+    }
+    run_alone(arguments)
+}
+
+fn run_alone(arguments: KinesisArguments) -> Result<(), Failure> {
     let (input, shared) = arguments.shared();
     let KinesisArguments { stream, from, packing, idle_after, pipeline, output: place, .. } =
         arguments;

@@ -45,6 +45,32 @@ pub(crate) struct KinesisArguments {
     pub(crate) pipeline: PipelineArguments,
     #[command(flatten)]
     pub(crate) output: KinesisOutput,
+    #[cfg(feature = "dynamodb")]
+    #[command(flatten)]
+    pub(crate) sharing: SharingArguments,
+}
+
+/// How a stream is shared with other processes.
+#[cfg(feature = "dynamodb")]
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Several processes")]
+pub(crate) struct SharingArguments {
+    /// Share the stream with all processes that name the same application, also with Java workers
+    /// of KCL 3: it is the name of their lease table in DynamoDB. Needs --state, and --partials for
+    /// answers over all shards or --out for those of each
+    #[arg(long, value_name = "NAME")]
+    pub(crate) application: Option<String>,
+    /// A shard goes to another worker when its worker was silent for this time. All workers of the
+    /// application need the same
+    #[arg(long, value_name = "DURATION", default_value = "10s", requires = "application")]
+    pub(crate) failover: String,
+    /// The name of this worker, which no other one may have. Default: the host, the process and a
+    /// random number
+    #[arg(long, value_name = "NAME", requires = "application")]
+    pub(crate) worker: Option<String>,
+    /// The URL of DynamoDB, for an emulator
+    #[arg(long, value_name = "URL", requires = "application")]
+    pub(crate) lease_endpoint: Option<String>,
 }
 
 /// Put lines into a Kinesis stream as records.

@@ -1,6 +1,8 @@
 //! The command `streamgauge`: windowed aggregates over files and streams, without writing code.
 
 mod answers;
+#[cfg(feature = "dynamodb")]
+mod application;
 mod arguments;
 mod check;
 mod dead_letters;

@@ -1,0 +1,229 @@
+#!/usr/bin/env python3
+"""application_end_to_end.py STREAMGAUGE: records through several `streamgauge kinesis --application`, against the batch answer.
+
+While the records flow, workers of one application are killed, join and are told to end, a shard is split and two are merged. The
+partials of all shards, merged, must be what `streamgauge run` says of the same records, byte by byte. There is no Java. Then the same
+for a second application, which a real MultiLangDaemon has created and leads: a worker joins, gets a shard from it with its open
+windows, and goes on alone when the daemon ends.
+Needs what setup.sh installs and start-kinesis.sh has started; run by scripts/test-kcl."""
+import json
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import time
+
+import boto3
+import kcl_end_to_end as kit
+
+# A name is that of a stream, of its application and of the folder of its files.
+NATIVE, MIXED = "shared", "mixed"
+RUN = pathlib.Path(os.environ["RUN_DIR"]) / "application"
+LEASES = "http://127.0.0.1:" + os.environ["P_DYNAMODB"]
+KEYS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_REGION": "us-east-1", "AWS_EC2_METADATA_DISABLED": "true"}
+GIVE_UP_SECONDS = 540
+# As most applications have it: its leader counts a worker as living for two reports.
+JAVA = "workerMetricsReporterFreqInMillis = 30000\nisGracefulLeaseHandoffEnabled = true\nfailoverTimeMillis = 4000"
+TABLES = boto3.client(
+    "dynamodb",
+    endpoint_url=LEASES,
+    region_name="us-east-1",
+    aws_access_key_id="test",
+    aws_secret_access_key="test",
+)
+
+
+def places(name):
+    """The flags of `streamgauge kcl` and of a worker for the pipeline, the state and the partials."""
+    return [
+        *("--pipeline", str(RUN / "hits.toml"), "--state", str(RUN / name / "state"), "--partials", str(RUN / name / "partials")),
+        *("--save-every", "1s", "--save-records", "2000"),
+    ]
+
+
+def command(worker, name, application=None):
+    return [
+        *(kit.STREAMGAUGE, "kinesis", "--stream", name, "--endpoint", os.environ["KINESIS"], "--application", application or name),
+        *("--lease-endpoint", LEASES, "--worker", worker, "--failover", "4s", "--from", "trim", *places(name)),
+    ]
+
+
+class Worker:
+    """One process of an application; its log is kept."""
+
+    def __init__(self, name, words, more=None):
+        self.name = name
+        self.log = open(RUN / f"{name}.log", "ab")
+        environment = {**os.environ, **KEYS, **(more or {})}
+        self.process = subprocess.Popen(words, stdout=self.log, stderr=self.log, stdin=subprocess.DEVNULL, env=environment)
+        kit.say(f"{name} started")
+
+    def kill(self):
+        assert self.process.poll() is None, f"{self.name} ended with {self.process.returncode}: see {self.log.name}"
+        self.process.kill()
+        self.process.wait()
+        kit.say(f"{self.name} killed")
+
+    def terminate(self):
+        self.process.send_signal(signal.SIGTERM)
+        code = self.process.wait(30)
+        assert code == 143, f"{self.name} ended with {code}: see {self.log.name}"
+        kit.say(f"{self.name} told to end")
+
+    def stop(self):
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+
+
+def leases(name):
+    try:
+        rows = TABLES.scan(TableName=name, ConsistentRead=True)["Items"]
+    except TABLES.exceptions.ResourceNotFoundException:
+        return {}
+    return {row["leaseKey"]["S"]: row for row in rows}
+
+
+def held(name, *workers):
+    """True if these workers have all shards that are not read to their end, and each has one."""
+    rows = leases(name).values()
+    owners = [row.get("leaseOwner", {}).get("S") for row in rows if row["checkpoint"]["S"] != "SHARD_END"]
+    under_way = any("checkpointOwner" in row for row in rows)
+    return bool(owners) and set(owners) == set(workers) and not under_way
+
+
+def checkpoints(name):
+    return [row["checkpoint"]["S"] for row in leases(name).values()]
+
+
+def merged(name):
+    return kit.answers("merge", "--pipeline", str(RUN / "hits.toml"), str(RUN / name / "partials"))
+
+
+def wait_for_answers(name):
+    """Waits until the partials are the answer of `streamgauge run` over all records."""
+    kit.put_ends()
+    kit.say("all records are put")
+    expected = kit.answers("run", "--pipeline", str(RUN / "hits.toml"), str(RUN / name / "hits.jsonl"), "--output", "json")
+    assert len(expected) > 50, expected
+    try:
+        kit.wait_until(lambda: merged(name) == expected, "the batch answer", 60)
+    except AssertionError:
+        kit.tell_difference(merged(name), expected)
+        raise
+    kit.say(f"{len(expected)} rows are the batch answer's")
+    return expected
+
+
+def prepare(name, records, shards):
+    """Creates a stream, and returns its records."""
+    (RUN / name).mkdir()
+    kit.STREAM, kit.RECORDS, kit.PUT_SECONDS = name, records, records / 1000
+    lines = [json.dumps(hit).encode() for hit in kit.hits()]
+    (RUN / name / "hits.jsonl").write_bytes(b"\n".join(lines) + b"\n")
+    kit.KINESIS.create_stream(StreamName=name, ShardCount=shards)
+    kit.wait_for_stream(name)
+    return lines
+
+
+def native(lines, workers):
+    """Workers of this crate alone."""
+
+    def start(worker):
+        workers.append(Worker(worker, command(worker, NATIVE)))
+        return workers[-1]
+
+    first, second = start("n1"), start("n2")
+    kit.wait_until(lambda: held(NATIVE, "n1", "n2"), "two workers with shards", 60)
+    kit.say("both workers have shards")
+    producer = kit.Producer(lines)
+    producer.start()
+    producer.wait_for(0.2)
+    first.kill()
+    kit.wait_until(lambda: held(NATIVE, "n2"), "the takeover", 60)
+    kit.say(f"n2 has all shards at {producer.sent} records")
+    third = start("n3")
+    kit.split_and_merge()
+    kit.wait_until(lambda: held(NATIVE, "n2", "n3") and len(leases(NATIVE)) >= 7, "the third worker, and the shards that follow", 60)
+    kit.say(f"n3 has shards, and those that follow have rows, at {producer.sent} records")
+    producer.wait_for(0.8)
+    second.terminate()
+    kit.wait_until(lambda: held(NATIVE, "n3"), "what n2 gave back", 30)
+    fourth = start("n4")
+    producer.wait_for(1)
+    producer.join()
+    expected = wait_for_answers(NATIVE)
+    kit.wait_until(lambda: held(NATIVE, "n3", "n4"), "shards for n4", 30)
+    third.terminate()
+    kit.wait_until(lambda: held(NATIVE, "n4"), "what n3 gave back", 30)
+    fourth.terminate()
+    assert merged(NATIVE) == expected, "what came while the workers ended"
+    assert not [row for row in leases(NATIVE).values() if "leaseOwner" in row], "every lease is given back"
+    assert not TABLES.scan(TableName=NATIVE + "-CoordinatorState")["Items"][1:], "nobody leads any more"
+
+
+def mixed(lines, java, workers):
+    """A worker of this crate beside the daemon, which leads, and then alone."""
+    kit.STREAM, kit.RECORDS, kit.PUT_SECONDS = MIXED, len(lines), len(lines) / 1000
+    kit.wait_until(lambda: held(MIXED, "java"), "the daemon's leases", 90)
+    producer = kit.Producer(lines)
+    producer.start()
+    kit.wait_until(lambda: set(checkpoints(MIXED)) & {"TRIM_HORIZON"} == set(), "the daemon's checkpoints", 60)
+    kit.say(f"the daemon reads all shards, and leads, at {producer.sent} records")
+    workers.append(Worker("n5", command("n5", MIXED)))
+    kit.wait_until(lambda: held(MIXED, "java", "n5"), "a shard that the daemon hands over", 60)
+    kit.say(f"n5 has a shard of the daemon's at {producer.sent} records")
+    time.sleep(3)
+    java.terminate()
+    kit.wait_until(lambda: held(MIXED, "n5"), "the daemon's shards", 60)
+    kit.say(f"n5 has all shards at {producer.sent} records")
+    producer.wait_for(1)
+    producer.join()
+    expected = wait_for_answers(MIXED)
+    workers[-1].terminate()
+    assert merged(MIXED) == expected, "what came while the worker ended"
+
+
+def check_refusals():
+    """Tables of other versions are refused by name."""
+    table = {"KeySchema": [{"AttributeName": "leaseKey", "KeyType": "HASH"}], "BillingMode": "PAY_PER_REQUEST"}
+    table["AttributeDefinitions"] = [{"AttributeName": "leaseKey", "AttributeType": "S"}]
+    version = {"leaseKey": {"S": "Migration3.0"}, "entityType": {"S": "CLIENT_VERSION_MIGRATION"}, "cv": {"S": "CLIENT_VERSION_2X"}}
+    moving = {"leaseKey": {"S": "TableMigration3.5"}, "entityType": {"S": "TABLE_MIGRATION"}, "tm": {"S": "TABLE_MIGRATION_STATUS_PENDING"}}
+    for name, rows, reason in [
+        ("migrating", [version], "a migration from KCL 2 is not finished"),
+        ("moving", [{**version, "cv": {"S": "CLIENT_VERSION_3X"}}, moving], "is being moved to one table"),
+    ]:
+        TABLES.create_table(TableName=name, **table)
+        for row in rows:
+            TABLES.put_item(TableName=name, Item=row)
+        line = command("n9", NATIVE, application=name)
+        done = subprocess.run(line, capture_output=True, text=True, check=False, env={**os.environ, **KEYS}, timeout=60)
+        assert done.returncode == 1 and reason in done.stderr, done
+        kit.say(done.stderr.strip())
+
+
+def main():
+    shutil.rmtree(RUN, ignore_errors=True)
+    RUN.mkdir(parents=True)
+    (RUN / "hits.toml").write_text(kit.PIPELINE)
+    beside_java = prepare(MIXED, 16_000, 2)
+    kcl = [str(kit.KIT / "start-multilang.sh"), MIXED, MIXED, "java", "--", kit.STREAMGAUGE, "kcl", *places(MIXED)]
+    # It takes a minute until the daemon has its first lease.
+    java = Worker("java", kcl, {"MORE_PROPERTIES": JAVA})
+    workers = [java]
+    try:
+        native(prepare(NATIVE, 24_000, 4), workers)
+        check_refusals()
+        mixed(beside_java, java, workers)
+    finally:
+        for worker in workers:
+            worker.stop()
+    assert "panicked" not in "".join(path.read_text(errors="replace") for path in RUN.glob("*.log"))
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGALRM, kit.give_up)
+    signal.alarm(GIVE_UP_SECONDS)
+    main()
