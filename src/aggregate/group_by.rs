@@ -2,14 +2,17 @@
 
 #[cfg(feature = "spec")]
 mod ordered;
+mod partition;
 mod per_group;
 mod persistence;
 
 #[cfg(feature = "spec")]
 pub(crate) use ordered::OrderedGroups;
+pub(crate) use partition::ByKey;
 
 use super::extract::{ByReference, ByValue, KeyOf};
 use super::groups::{Groups, Other};
+use super::partition::PartsVisitor;
 use super::{Aggregate, Hints, Invertible, PerGroup, Persistence};
 use crate::error::{Error, ErrorKind};
 use crate::hash::Map;
@@ -653,6 +656,10 @@ impl<R: ?Sized, E: KeyOf<R>, A: Aggregate<R>> Aggregate<R> for GroupBy<E, A> {
 
     fn per_group(&self) -> Option<&dyn PerGroup<R, Self::Accumulator>> {
         Some(self)
+    }
+
+    fn visit_parts<V: PartsVisitor<R, Self>>(&self, visitor: V) -> V::Output {
+        visitor.visit::<ByKey>()
     }
 
     fn output(&self, accumulator: &Self::Accumulator) -> Self::Output {

@@ -29,6 +29,7 @@ mod max_by;
 mod mean;
 mod number;
 mod over_log_histogram;
+mod partition;
 mod per_group;
 mod persistence;
 mod quantile;
@@ -63,6 +64,7 @@ pub use max_by::{MaxBy, MinBy, max_by, min_by};
 pub use mean::{Mean, MeanAccumulator, mean};
 pub use number::{IntegerSum, MaybeNumber, Moments, Number, Total, Wide};
 pub use over_log_histogram::{HistogramAnswer, OverLogHistogram};
+pub(crate) use partition::{Partition, Parts, PartsVisitor};
 pub use per_group::PerGroup;
 pub use persistence::Persistence;
 pub use quantile::{DEFAULT_ACCURACY, Quantile, Quantiles, quantile, quantiles};
@@ -71,6 +73,8 @@ pub use sum::{Sum, sum};
 pub use top_k::{COUNTERS_MAX, DEFAULT_COUNTERS, TopK, top_k, top_k_value};
 pub use top_k_by_weight::{TopKByWeight, top_k_by_weight};
 pub use variance::{FloatMoments, IntegerMoments, Stddev, Variance, stddev, variance};
+#[cfg(feature = "spec")]
+pub(crate) use {group_by::ByKey, partition::AllRecords};
 
 #[cfg(feature = "spec")]
 pub(crate) use extrema::Ranked;
@@ -275,6 +279,16 @@ pub trait Aggregate<R: ?Sized> {
     /// ```
     fn per_group(&self) -> Option<&dyn PerGroup<R, Self::Accumulator>> {
         None
+    }
+
+    /// Calls a visitor with the parts of the aggregate, one for each group. Not part of the public
+    /// interface. Default: all records are of one group.
+    #[doc(hidden)]
+    fn visit_parts<V: partition::PartsVisitor<R, Self>>(&self, visitor: V) -> V::Output
+    where
+        Self: Sized,
+    {
+        visitor.visit::<partition::AllRecords>()
     }
 
     /// Returns the answer for the records so far. More records may follow.

@@ -1,6 +1,6 @@
 //! Aggregates that fall into parts, one per group.
 
-/// What windows of each group, such as [sessions](crate::window::Session), need of an aggregate
+/// What windows of a number of rows of each group ([`Rows`](crate::window::Rows)) need of an aggregate
 /// that has groups. `T` is the accumulator.
 ///
 /// Such windows have accumulators of one group each. Methods that take an accumulator are called
@@ -26,11 +26,4 @@ pub trait PerGroup<R: ?Sized, T> {
 
     /// Returns the hash of the group of an accumulator.
     fn group_hash_of(&self, accumulator: &T) -> u64;
-
-    /// Returns true if two accumulators are of the same group.
-    fn is_same_group(&self, left: &T, right: &T) -> bool;
-
-    /// Returns an accumulator for each group; `None` if groups were joined because there were too
-    /// many.
-    fn split(&self, accumulator: &T) -> Option<Vec<T>>;
 }

@@ -96,6 +96,9 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         batch: &mut impl Batch<R>,
         mut tell: impl FnMut(&R, Outcome) -> bool,
     ) -> Result<(), Error> {
+        if self.is_per_group() {
+            return self.push_batch_to_groups(shard, batch, tell);
+        }
         while !batch.times().is_empty() {
             let taken = self.push_run(shard, batch);
             batch.pass(taken);

@@ -735,7 +735,7 @@ impl<R: ?Sized, A: Aggregate<R>> Control for Engine<R, A> {
     fn is_due(&self) -> bool {
         self.handing_out
             || !self.pending.is_empty()
-            || self.of_groups.as_ref().is_some_and(|windows| !windows.answers.is_empty())
+            || self.of_groups.as_ref().is_some_and(|windows| windows.has_answers())
             || self.has_row_answers()
             || self.firing.waits()
             || self.firing.is_due(self.watermarks.overall())

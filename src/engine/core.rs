@@ -66,7 +66,7 @@ pub struct Engine<R: ?Sized, A: Aggregate<R>> {
     /// Windows of ended shards that continue here.
     pub(super) inherited: Inherited<A::Accumulator>,
     /// Instead of panes, where each group has windows of its own.
-    pub(super) of_groups: Option<Box<GroupWindows<A::Accumulator>>>,
+    pub(super) of_groups: Option<Box<dyn GroupWindows<R, A>>>,
     /// Instead of panes, where a window is a number of records.
     pub(super) of_rows: Option<Box<RowWindows<A::Accumulator>>>,
     pub(super) watermarks: Watermarks,
@@ -112,7 +112,7 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         aggregate.validate()?;
         let spans = options.spans()?;
         let schedule = options.windows.schedule().clone();
-        let of_groups = group_windows(&schedule, spans.lateness, options.emit_empty)?;
+        let of_groups = group_windows(&aggregate, &schedule, spans.lateness, options.emit_empty)?;
         let of_rows = row_windows(&options)?;
         let stacks = (!schedule.window_is_pane()).then(TwoStacks::new);
         let until_check = records_between_checks(0, options.limits.state_bytes_max);
@@ -370,7 +370,7 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     /// Moves the watermark of a shard by the event time of a record. A time without a possible
     /// window around it moves nothing, and neither does a time so far from all others that too many
     /// empty windows would be emitted.
-    fn observe(&mut self, shard: Shard, time: Timestamp) {
+    pub(super) fn observe(&mut self, shard: Shard, time: Timestamp) {
         if self.schedule.range(self.lateness).contains(&time.as_millis()) && !self.is_far(time) {
             self.watermarks.observe(shard.index(), time.as_millis());
         }
@@ -430,6 +430,9 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     /// # Ok::<(), Error>(())
     /// ```
     pub fn next_emission(&mut self) -> Result<Option<Emission<A::Output>>, Error> {
+        if self.of_groups.is_some() {
+            return self.next_group_emission();
+        }
         self.next_emission_with(|aggregate, content| answer(aggregate, content.get()))
     }
 
@@ -442,7 +445,7 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         make: impl FnOnce(&A, FiredContent<'_, A::Accumulator>) -> T,
     ) -> Result<Option<Emission<T>>, Error> {
         if self.of_groups.is_some() {
-            return self.next_group_emission(make);
+            return self.next_group_emission_with(make);
         }
         if self.of_rows.is_some() {
             return self.next_row_emission(make);
@@ -464,11 +467,12 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     /// Returns the approximate bytes of all accumulators, without those of pending answers.
     pub(super) fn accumulated_bytes(&self) -> usize {
         let merged = self.stacks.iter().flat_map(TwoStacks::accumulators);
-        let of_groups = self.of_groups.iter().flat_map(|windows| windows.accumulators());
+        let of_groups = self.of_groups.as_ref().map_or(0, |windows| windows.bytes(&self.aggregate));
         let accumulators = self.panes.accumulators().chain(merged).chain(self.inherited.values());
         let of_rows = self.of_rows.iter().flat_map(|windows| windows.accumulators());
-        let accumulators = accumulators.chain(of_groups).chain(of_rows);
-        accumulators.map(|accumulator| self.aggregate.state_bytes(accumulator)).sum()
+        let accumulators = accumulators.chain(of_rows);
+        let bytes = accumulators.map(|accumulator| self.aggregate.state_bytes(accumulator));
+        of_groups + bytes.sum::<usize>()
     }
 
     /// Returns the aggregate.

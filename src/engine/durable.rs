@@ -6,7 +6,7 @@
 
 use super::core::{Engine, Inherited};
 use super::firing::{Fired, Firing, read_revision, read_start};
-use super::group_windows::GroupWindows;
+use super::group_windows::{Encode, GroupWindows};
 use super::pending::Pending;
 use super::row_windows::RowWindows;
 use super::shards::Shards;
@@ -21,22 +21,19 @@ use crate::snapshot::{
 };
 use crate::window::{Panes, Place, TwoStacks, Watermarks};
 
-/// Encodes an accumulator.
-pub(super) type Encode<'a, T> = &'a mut dyn FnMut(&T, &mut Writer) -> Result<(), Error>;
-
 /// The part of an engine that a snapshot restores.
-pub(crate) struct EngineState<T> {
-    panes: Panes<T>,
-    stacks: Option<TwoStacks<T>>,
+pub(crate) struct EngineState<R: ?Sized, A: Aggregate<R>> {
+    panes: Panes<A::Accumulator>,
+    stacks: Option<TwoStacks<A::Accumulator>>,
     watermarks: Watermarks,
     firing: Firing,
-    pending: Pending<T>,
+    pending: Pending<A::Accumulator>,
     stats: Stats,
     shards: Shards,
     recent_ids: Option<RecentIds>,
-    inherited: Inherited<T>,
-    of_groups: Option<Box<GroupWindows<T>>>,
-    of_rows: Option<Box<RowWindows<T>>>,
+    inherited: Inherited<A::Accumulator>,
+    of_groups: Option<Box<dyn GroupWindows<R, A>>>,
+    of_rows: Option<Box<RowWindows<A::Accumulator>>>,
 }
 
 impl<T> EngineState<T> {
@@ -182,9 +179,8 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
             envelope.section(Tag::Cuts, |writer| self.encode_cuts(writer));
         }
         if let Some(windows) = &self.of_groups {
-            envelope.section(Tag::OfGroups, |writer| {
-                self.encode_group_windows(windows, writer, encode)
-            })?;
+            envelope
+                .section(Tag::OfGroups, |writer| windows.encode(&self.aggregate, writer, encode))?;
         }
         if let Some(windows) = &self.of_rows {
             envelope
@@ -307,11 +303,7 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         (self.until_check, self.handing_out, self.applied_in_part) = (0, false, false);
     }
 
-    fn decode_state(
-        &self,
-        bytes: &[u8],
-        envelope: &Envelope,
-    ) -> Result<EngineState<A::Accumulator>, Error> {
+    fn decode_state(&self, bytes: &[u8], envelope: &Envelope) -> Result<EngineState<R, A>, Error> {
         let mut clock = envelope.section(bytes, Tag::Clock)?;
         let mut watermarks = self.watermarks.decode(&mut clock)?;
         self.check_lateness(clock.i64()?)?;

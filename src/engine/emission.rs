@@ -33,8 +33,8 @@ pub struct Emission<V> {
     /// 0 for the first answer of this window, 1 for the next, and so on.
     pub revision: u32,
     /// True if the emission takes back the answer that these groups had of this window before: it
-    /// has become a longer one. Only windows of each group that were answered before their turn can
-    /// be taken back, see [`Session`](crate::window::Session).
+    /// has become a longer one. Only windows of each group can be taken back, if they were answered
+    /// before their turn or a late record came: see [`Session`](crate::window::Session).
     #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "std::ops::Not::not"))]
     pub retracted: bool,
     /// The answer of the aggregate.

@@ -3,6 +3,7 @@
 use super::Engine;
 use super::core::answer_bytes;
 use super::firing::{Fired, FiredContent, first_window};
+use super::pending::check_room;
 use crate::aggregate::Aggregate;
 use crate::error::{Error, ErrorKind};
 use crate::hash::{Seed, hash_bytes};
@@ -24,7 +25,7 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     #[cold]
     fn look(&mut self) {
         if self.of_groups.is_some() {
-            return self.close_group_windows();
+            return self.close_group_windows(self.watermarks.overall());
         }
         if self.of_rows.is_some() {
             return self.close_row_windows();
@@ -99,19 +100,8 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
 
     /// Returns an error if there is no room for more answers.
     fn check_pending(&self) -> Result<(), Error> {
-        let (bytes, limits) = (self.pending.bytes(), &self.limits);
-        if bytes <= limits.pending_bytes_max
-            && bytes <= limits.state_bytes_max.saturating_sub(self.measured)
-        {
-            return Ok(());
-        }
-        let message = format!(
-            "{} answers that were not fetched take about {bytes} bytes, over what \
-             Limits::pending_bytes_max or Limits::state_bytes_max \
-             allows: fetch the answers that are complete (next_emission), then push again",
-            self.pending.len()
-        );
-        Err(Error::new(ErrorKind::LimitExceeded, message))
+        let rest = self.limits.state_bytes_max.saturating_sub(self.measured);
+        check_room((self.pending.len(), self.pending.bytes()), &self.limits, rest)
     }
 
     /// Fires the next due window, and passes its content to `make`. A window that cannot be

@@ -1,202 +1,236 @@
-//! The open windows of all groups, where each group has its own, and the answers of those that are
-//! complete.
+//! The open windows of all groups, where each group has its own, and the answers that wait to be
+//! fetched.
 //!
-//! A window is in a slot; a table finds the slots of a group by its hash, and a heap has for each
-//! window a time at or before its end. A record that extends a session does not move it in the
-//! heap: the window goes back into the heap when its old end has come. So a record costs one search
-//! of the table, and an ordered structure is touched at most once in the length of a gap.
+//! A table finds a group by its hash, and has its windows by their start. Timers have the hash of a
+//! group and a time at or before the end of one of its windows. A record that extends a session
+//! moves no timer: the timer is set again when the old end has come. So a record costs one search of
+//! the table, and a timer is touched at most once in the length of a gap.
+//!
+//! A complete window stays for the allowed lateness. A record that comes for it then changes what
+//! was answered: see [`Agenda::settle`].
 
-use crate::aggregate::PerGroup;
-use crate::error::Error;
-use crate::window::{GroupWindows as Kind, Schedule};
+mod adoption;
+mod closing;
+mod encoding;
+
+use super::pending::check_room;
+use super::{Emission, Outcome};
+use crate::aggregate::{Aggregate, Partition, Parts, PartsVisitor};
+use crate::codec::{Reader, Writer};
+use crate::error::{Error, ErrorKind};
+use crate::limits::Limits;
+use crate::time::Timestamp;
+use crate::window::{ByStart, GroupWindows as Kind, Schedule, Timers, Window};
 use hashbrown::HashTable;
-use smallvec::SmallVec;
-use std::cmp::Reverse;
-use std::collections::{BinaryHeap, VecDeque};
+use smallvec::smallvec;
+use std::collections::VecDeque;
+use std::marker::PhantomData;
 
-/// An open window of a group.
-#[derive(Clone, Debug)]
-pub(super) struct GroupWindow<T> {
-    pub(super) start: i64,
-    pub(super) end: i64,
-    /// The time at which it is in the heap.
-    timer: i64,
-    hash: u64,
-    /// Its last revision, if it was answered before its turn.
-    pub(super) revision: Option<u32>,
-    /// True if a record came since it was answered.
-    pub(super) changed: bool,
-    pub(super) accumulator: T,
+/// Encodes an accumulator.
+pub(super) type Encode<'a, T> = &'a mut dyn FnMut(&T, &mut Writer) -> Result<(), Error>;
+
+/// Decodes an accumulator.
+pub(super) type Decode<'a, T> = &'a mut dyn FnMut(Reader<'_>) -> Result<T, Error>;
+
+/// The windows of all groups, whatever the parts of the aggregate are.
+pub(super) trait GroupWindows<R: ?Sized, A: Aggregate<R>>: Send + Sync {
+    /// Adds a record to its window, and opens the window if necessary.
+    fn place(
+        &mut self,
+        engine: &Placing<'_, A>,
+        record: &R,
+        time: Timestamp,
+    ) -> Result<Outcome, Error>;
+
+    /// Looks up the group of a record, so that it is in the cache.
+    fn touch(&self, aggregate: &A, record: &R);
+
+    /// Adds windows that began in another engine.
+    fn adopt(
+        &mut self,
+        engine: &Placing<'_, A>,
+        window: Window,
+        accumulator: A::Accumulator,
+    ) -> Result<(), Error>;
+
+    /// Returns the number of windows.
+    fn len(&self) -> usize;
+
+    /// Returns true if an answer waits to be fetched.
+    fn has_answers(&self) -> bool;
+
+    /// Gives partials from now on, unless emissions were fetched.
+    ///
+    /// # Errors
+    /// A window was answered, by an emission, that may still change.
+    fn begin_partials(&mut self) -> Result<(), Error>;
+
+    /// Returns true if answers should be fetched before more records come.
+    fn is_full(&self) -> bool;
+
+    /// Returns a watermark at or before the next one at which there is something to do.
+    fn wakes_at(&self) -> i64;
+
+    /// Makes the answers of the windows that are complete, and drops those that no record can
+    /// change any more.
+    fn close_due(&mut self, watermark: i64);
+
+    /// Makes answers of the open windows that have changed.
+    fn answer_open(&mut self);
+
+    /// Returns the next answer.
+    fn next_emission(&mut self, aggregate: &A) -> Result<Option<Emission<A::Output>>, Error>;
+
+    /// Returns the next answer, with an accumulator as its value.
+    fn next_accumulator(
+        &mut self,
+        aggregate: &A,
+    ) -> Result<Option<Emission<A::Accumulator>>, Error>;
+
+    /// Returns the approximate bytes of all windows and answers.
+    fn bytes(&self, aggregate: &A) -> usize;
+
+    /// Writes the windows and answers.
+    fn encode(
+        &self,
+        aggregate: &A,
+        writer: &mut Writer,
+        encode: Encode<'_, A::Accumulator>,
+    ) -> Result<(), Error>;
+
+    /// Returns the windows and answers that [`encode`](GroupWindows::encode) wrote.
+    fn decode(
+        &self,
+        reader: Reader<'_>,
+        engine: (&A, &Limits),
+        decode: Decode<'_, A::Accumulator>,
+    ) -> Result<Box<dyn GroupWindows<R, A>>, Error>;
 }
 
-/// Accumulators of groups whose windows begin and end together.
-pub(super) type Parts<T> = SmallVec<[T; 1]>;
+/// What the engine knows when a record is placed.
+pub(super) struct Placing<'a, A> {
+    pub(super) aggregate: &'a A,
+    pub(super) watermark: i64,
+    pub(super) limits: &'a Limits,
+}
+
+/// A time, and the hash of the group.
+type Timer = (i64, u64);
+
+/// A window of a group.
+#[derive(Clone, Debug)]
+struct OpenWindow<T> {
+    end: i64,
+    /// The time of its timer.
+    timer: i64,
+    /// The number of answers that hold of it.
+    answered: u32,
+    /// True if a record came since it was answered.
+    changed: bool,
+    /// True if it was answered as complete, and is kept for late records.
+    is_complete: bool,
+    part: T,
+}
+
+/// A group that has windows. Aligned, so that a search fetches one line of the cache.
+#[derive(Clone, Debug)]
+#[repr(align(64))]
+struct Group<K, T> {
+    hash: u64,
+    key: K,
+    windows: ByStart<OpenWindow<T>>,
+}
+
+impl<K, T> Group<K, T> {
+    /// Returns the start of the window that has this timer.
+    fn with_timer(&self, kind: Kind, (timer, hash): Timer, is_complete: bool) -> Option<i64> {
+        if self.hash != hash {
+            return None;
+        }
+        let (start, window) = kind.that_ended_at(&self.windows, timer)?;
+        (window.timer == timer && window.is_complete == is_complete).then_some(start)
+    }
+}
 
 /// What is to be said of windows that begin and end together.
 #[derive(Clone, Debug)]
-pub(super) struct GroupAnswer<T> {
-    pub(super) start: i64,
-    pub(super) end: i64,
-    pub(super) revision: u32,
+struct GroupAnswer<K, T> {
+    start: i64,
+    end: i64,
+    revision: u32,
     /// True if an earlier answer does not hold any more, because the window has become longer.
-    pub(super) retracted: bool,
-    pub(super) parts: Parts<T>,
+    retracted: bool,
+    /// The bytes that were copied for it: 0 if the windows are closed.
+    copied: usize,
+    parts: Parts<K, T>,
 }
 
-/// The windows of all groups.
+/// When windows are due, and what was said of them.
 #[derive(Clone, Debug)]
-pub(super) struct GroupWindows<T> {
-    pub(super) kind: Kind,
-    slots: Vec<Option<GroupWindow<T>>>,
-    free: Vec<u32>,
-    table: HashTable<u32>,
-    heap: BinaryHeap<Reverse<(i64, u32)>>,
-    pub(super) answers: VecDeque<GroupAnswer<T>>,
+struct Agenda<K, T> {
+    kind: Kind,
+    /// The allowed lateness.
+    lateness: i64,
+    /// Of windows that are not complete: at or before their end.
+    ends: Timers,
+    /// Of complete ones: at or before their end, from which the allowed lateness counts.
+    closings: Timers,
+    answers: VecDeque<GroupAnswer<K, T>>,
+    /// The bytes that were copied for answers.
+    copied: usize,
+    /// True if a window may stay after it was answered, or such an answer waits.
+    is_unsettled: bool,
+    gives: Gives,
 }
 
-impl<T> GroupWindows<T> {
-    pub(super) fn new(kind: Kind) -> Self {
-        GroupWindows {
+/// What is fetched of windows.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Gives {
+    /// Nothing was fetched so far.
+    Unknown,
+    /// Rows: each answer, which may be taken back.
+    Emissions,
+    /// Partials, which cannot be taken back: one for each window, when it closes.
+    Partials,
+}
+
+/// Windows of groups whose keys and parts are those of `P`.
+struct WindowTable<P, K, T> {
+    table: HashTable<Group<K, T>>,
+    /// The number of windows.
+    len: usize,
+    agenda: Agenda<K, T>,
+    parts: PhantomData<fn() -> P>,
+}
+
+impl<P, K, T> WindowTable<P, K, T> {
+    fn new(kind: Kind, lateness: i64) -> Self {
+        let timers = || Timers::new(kind.length());
+        let agenda = Agenda {
             kind,
-            slots: Vec::new(),
-            free: Vec::new(),
-            table: HashTable::new(),
-            heap: BinaryHeap::new(),
+            lateness,
+            ends: timers(),
+            closings: timers(),
             answers: VecDeque::new(),
-        }
-    }
-
-    /// Returns the number of open windows.
-    pub(super) fn len(&self) -> usize {
-        self.table.len()
-    }
-
-    /// Returns the open windows, in no particular order.
-    pub(super) fn open(&self) -> impl Iterator<Item = &GroupWindow<T>> {
-        self.slots.iter().flatten()
-    }
-
-    /// Returns all accumulators.
-    pub(super) fn accumulators(&self) -> impl Iterator<Item = &T> {
-        let open = self.open().map(|window| &window.accumulator);
-        open.chain(self.answers.iter().flat_map(|answer| &answer.parts))
-    }
-
-    pub(super) fn get_mut(&mut self, slot: u32) -> Option<&mut GroupWindow<T>> {
-        self.slots.get_mut(slot as usize)?.as_mut()
-    }
-
-    pub(super) fn get(&self, slot: u32) -> Option<&GroupWindow<T>> {
-        self.slots.get(slot as usize)?.as_ref()
-    }
-
-    /// Returns the slots of the windows of a hash that `is_wanted` accepts, the earliest window
-    /// first.
-    #[inline]
-    pub(super) fn find(
-        &self,
-        hash: u64,
-        is_wanted: impl Fn(&GroupWindow<T>) -> bool,
-    ) -> SmallVec<[u32; 4]> {
-        let slots = self.table.iter_hash(hash).copied();
-        let mut found: SmallVec<[u32; 4]> =
-            slots.filter(|slot| self.get(*slot).is_some_and(&is_wanted)).collect();
-        if found.len() > 1 {
-            let place = |slot: &u32| self.get(*slot).map(|window| (window.start, window.end));
-            found.sort_unstable_by_key(place);
-        }
-        found
-    }
-
-    /// Calls `tell` with each open window.
-    pub(super) fn each_open(&mut self, tell: impl FnMut(&mut GroupWindow<T>)) {
-        self.slots.iter_mut().flatten().for_each(tell);
-    }
-
-    /// Opens a window.
-    pub(super) fn insert(&mut self, (start, end): (i64, i64), hash: u64, accumulator: T) -> u32 {
-        let window = GroupWindow {
-            start,
-            end,
-            timer: end,
-            hash,
-            revision: None,
-            changed: true,
-            accumulator,
+            copied: 0,
+            is_unsettled: false,
+            gives: Gives::Unknown,
         };
-        let slot = match self.free.pop() {
-            Some(slot) => slot,
-            None => {
-                self.slots.push(None);
-                (self.slots.len() - 1) as u32
-            }
-        };
-        self.slots[slot as usize] = Some(window);
-        let slots = &self.slots;
-        self.table.insert_unique(hash, slot, |slot| {
-            slots.get(*slot as usize).and_then(Option::as_ref).map_or(0, |window| window.hash)
-        });
-        self.heap.push(Reverse((end, slot)));
-        slot
+        WindowTable { table: HashTable::new(), len: 0, agenda, parts: PhantomData }
     }
+}
 
-    /// Closes a window.
-    pub(super) fn remove(&mut self, slot: u32) -> Option<GroupWindow<T>> {
-        let window = self.slots.get_mut(slot as usize)?.take()?;
-        if let Ok(entry) = self.table.find_entry(window.hash, |known| *known == slot) {
-            entry.remove();
-        }
-        self.free.push(slot);
-        Some(window)
-    }
+/// Makes the table for the parts of an aggregate.
+struct NewTable {
+    kind: Kind,
+    lateness: i64,
+}
 
-    /// Returns a time at or before the end of every window; `i64::MAX` if there is none.
-    pub(super) fn first_end(&self) -> i64 {
-        self.heap.peek().map_or(i64::MAX, |Reverse((end, _))| *end)
-    }
+impl<R: ?Sized, A: Aggregate<R>> PartsVisitor<R, A> for NewTable {
+    type Output = Box<dyn GroupWindows<R, A>>;
 
-    /// Closes all windows whose last millisecond the watermark has reached, and makes their
-    /// answers.
-    pub(super) fn close_due(&mut self, watermark: i64) {
-        let mut due: Vec<GroupWindow<T>> = Vec::new();
-        while self.first_end() - 1 <= watermark {
-            let Some(Reverse((timer, slot))) = self.heap.pop() else { break };
-            let Some(window) = self.get_mut(slot).filter(|window| window.timer == timer) else {
-                // The slot has another window by now.
-                continue;
-            };
-            if window.end > timer {
-                window.timer = window.end;
-                let end = window.end;
-                self.heap.push(Reverse((end, slot)));
-            } else if let Some(window) = self.remove(slot) {
-                due.push(window);
-            }
-        }
-        let answers = due.into_iter().map(|window| {
-            let GroupWindow { start, end, revision, accumulator, .. } = window;
-            let revision = revision.map_or(0, |last| last.saturating_add(1));
-            let parts = Parts::from_iter([accumulator]);
-            GroupAnswer { start, end, revision, retracted: false, parts }
-        });
-        self.answer(answers.collect());
-    }
-
-    /// Adds answers that are made at once, by window end, then start. Those of one window and
-    /// revision are one answer.
-    pub(super) fn answer(&mut self, mut answers: Vec<GroupAnswer<T>>) {
-        answers.sort_by_key(|answer| (answer.end, answer.start, answer.revision));
-        let place = |of: &GroupAnswer<T>| (of.start, of.end, of.revision, of.retracted);
-        let mut answers = answers.into_iter();
-        let Some(mut last) = answers.next() else { return };
-        for answer in answers {
-            if place(&last) == place(&answer) {
-                last.parts.extend(answer.parts);
-            } else {
-                self.answers.push_back(std::mem::replace(&mut last, answer));
-            }
-        }
-        self.answers.push_back(last);
+    fn visit<P: Partition<R, A>>(self) -> Self::Output {
+        Box::new(WindowTable::<P, P::Key, P::Part>::new(self.kind, self.lateness))
     }
 }
 
@@ -204,27 +238,274 @@ impl<T> GroupWindows<T> {
 ///
 /// # Errors
 /// [`ErrorKind::InvalidArgument`] for options that such windows do not have.
-pub(super) fn group_windows<T>(
+pub(super) fn group_windows<R: ?Sized, A: Aggregate<R>>(
+    aggregate: &A,
     schedule: &Schedule,
     lateness: i64,
     emit_empty: bool,
-) -> Result<Option<Box<GroupWindows<T>>>, Error> {
+) -> Result<Option<Box<dyn GroupWindows<R, A>>>, Error> {
     let Schedule::OfGroups(kind) = schedule else { return Ok(None) };
-    if lateness > 0 {
-        return Err(Error::invalid(
-            "windows of each group (sessions, staggered windows) have an allowed lateness of 0: wait longer for late records by a larger \
-             out-of-orderness (max_delay)",
-        ));
-    }
     if emit_empty {
         return Err(Error::invalid(
             "windows of each group are never empty: emit_empty is not for them",
         ));
     }
-    Ok(Some(Box::new(GroupWindows::new(*kind))))
+    Ok(Some(aggregate.visit_parts(NewTable { kind: *kind, lateness })))
 }
 
-/// Returns the hash of the group of an accumulator; one for all records without groups.
-pub(super) fn hash_of<R: ?Sized, T>(groups: Option<&dyn PerGroup<R, T>>, accumulator: &T) -> u64 {
-    groups.map_or(0, |groups| groups.group_hash_of(accumulator))
+impl<P, K: Clone, T: Clone> WindowTable<P, K, T> {
+    /// Adds a record to its window, and opens the window if necessary.
+    fn place_record<R: ?Sized, A: Aggregate<R>>(
+        &mut self,
+        engine: &Placing<'_, A>,
+        (record, time): (&R, Timestamp),
+    ) -> Result<Outcome, Error>
+    where
+        P: Partition<R, A, Key = K, Part = T>,
+    {
+        let (at, hash) = (time.as_millis(), P::hash(engine.aggregate, record));
+        let kind = self.agenda.kind;
+        if self.agenda.lateness > 0 || self.agenda.is_unsettled {
+            // Answers that follow from the record come after those of windows that are complete.
+            self.close_at(engine.watermark);
+            let copied = (self.agenda.answers.len(), self.agenda.copied);
+            check_room(copied, engine.limits, engine.limits.state_bytes_max)?;
+        }
+        let group =
+            self.table.find_mut(hash, |group| P::is_of(engine.aggregate, &group.key, record));
+        let Some(group) = group else {
+            return self.open::<R, A>(engine, hash, (record, time));
+        };
+        if let ByStart::One(start, window) = &mut group.windows
+            && (*start..window.end).contains(&at)
+            && engine.watermark < window.end - 1
+            && window.answered == 0
+        {
+            // As with most records: nothing is joined, and no answer changes.
+            P::add(engine.aggregate, &mut window.part, (record, time))?;
+            (window.end, window.changed) = (kind.grown((*start, window.end), at).1, true);
+            return Ok(Outcome::Applied);
+        }
+        let Some((start, window)) = kind.first_around(&group.windows, |window| window.end, at)
+        else {
+            return self.open::<R, A>(engine, hash, (record, time));
+        };
+        if window.end - 1 <= engine.watermark && !window.is_complete {
+            // It was complete before the record came.
+            self.close_at(engine.watermark);
+            return self.place_record::<R, A>(engine, (record, time));
+        }
+        let placed = Placed { hash, watermark: engine.watermark };
+        let answers = self.agenda.answers.len();
+        match kind.next_around(&group.windows, start, at) {
+            None => {
+                let add = |part: &mut T| P::add(engine.aggregate, part, (record, time));
+                self.agenda.extend((group, start), at, placed, add)?;
+            }
+            Some(next) => {
+                let join = |part: &mut T, other: &T| {
+                    P::merge(engine.aggregate, part, other)?;
+                    P::add(engine.aggregate, part, (record, time))
+                };
+                self.agenda.join((group, start, next), at, placed, join)?;
+                self.len -= 1;
+            }
+        }
+        self.agenda.weigh(answers, |key, part| P::heap_bytes(engine.aggregate, key, part));
+        Ok(Outcome::Applied)
+    }
+
+    /// Opens a window with a record, unless the record is late.
+    fn open<R: ?Sized, A: Aggregate<R>>(
+        &mut self,
+        engine: &Placing<'_, A>,
+        hash: u64,
+        (record, time): (&R, Timestamp),
+    ) -> Result<Outcome, Error>
+    where
+        P: Partition<R, A, Key = K, Part = T>,
+    {
+        let Placing { aggregate, watermark, limits } = *engine;
+        let at = time.as_millis();
+        let end = at + self.agenda.kind.length();
+        if end - 1 + self.agenda.lateness <= watermark {
+            return Ok(Outcome::Late(time));
+        }
+        let part = P::open(aggregate, record, time)?;
+        if self.len >= limits.groups_max {
+            self.close_at(watermark);
+        }
+        check_number(self.len, limits)?;
+        self.len += 1;
+        let window =
+            OpenWindow { end, timer: end, answered: 0, changed: true, is_complete: false, part };
+        self.agenda.ends.push(end, hash);
+        let known = |group: &Group<K, T>| P::is_of(aggregate, &group.key, record);
+        let placed = Placed { hash, watermark };
+        match self.table.find_mut(hash, known) {
+            Some(group) => {
+                group.windows.insert(at, window);
+                self.agenda.settle(group, at, placed);
+            }
+            None => {
+                let key = P::key(aggregate, record);
+                let group = Group { hash, key, windows: ByStart::One(at, window) };
+                let hash_of = |group: &Group<K, T>| group.hash;
+                let mut entry = self.table.insert_unique(hash, group, hash_of);
+                self.agenda.settle(entry.get_mut(), at, placed);
+            }
+        }
+        Ok(Outcome::Applied)
+    }
+}
+
+/// Where and when a record was placed.
+#[derive(Clone, Copy)]
+struct Placed {
+    hash: u64,
+    watermark: i64,
+}
+
+impl<K: Clone, T: Clone> Agenda<K, T> {
+    /// Adds a record to the window that starts at `start`.
+    #[inline]
+    fn extend(
+        &mut self,
+        (group, start): (&mut Group<K, T>, i64),
+        at: i64,
+        placed: Placed,
+        add: impl FnOnce(&mut T) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let Some(window) = group.windows.get_mut(start) else { return Ok(()) };
+        let before = (start, window.end);
+        let bounds = self.kind.grown(before, at);
+        let moves = bounds != before;
+        let kept = (moves && window.answered > 0).then(|| window.part.clone());
+        add(&mut window.part)?;
+        (window.end, window.changed) = (bounds.1, true);
+        if let Some(part) = kept {
+            let answered = std::mem::take(&mut window.answered);
+            self.retract(before, answered, (group.key.clone(), part));
+        }
+        if bounds.0 != start
+            && let Some(window) = group.windows.remove(start)
+        {
+            group.windows.insert(bounds.0, window);
+        }
+        self.settle(group, bounds.0, placed);
+        Ok(())
+    }
+
+    /// Joins two sessions with a record that belongs to both.
+    #[cold]
+    fn join(
+        &mut self,
+        (group, first, second): (&mut Group<K, T>, i64, i64),
+        at: i64,
+        placed: Placed,
+        join: impl FnOnce(&mut T, &T) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let Some(mut part) = group.windows.get_mut(first).map(|one| one.part.clone()) else {
+            return Ok(());
+        };
+        let Some(other) = group.windows.get_mut(second) else { return Ok(()) };
+        // The first one is still there if this fails.
+        join(&mut part, &other.part)?;
+        let (Some(one), Some(other)) = (group.windows.remove(first), group.windows.remove(second))
+        else {
+            return Ok(());
+        };
+        let bounds = self.kind.grown((first.min(second), one.end.max(other.end)), at);
+        // One timer is enough. That of a window that is not complete comes first.
+        let (timer, is_complete) = match one.is_complete {
+            true => (other.timer, other.is_complete),
+            false => (one.timer, false),
+        };
+        for (start, window) in [(first, one), (second, other)] {
+            if window.answered > 0 {
+                let part = (group.key.clone(), window.part);
+                self.retract((start, window.end), window.answered, part);
+            }
+        }
+        let (answered, changed, end) = (0, true, bounds.1);
+        let window = OpenWindow { end, timer, answered, changed, is_complete, part };
+        group.windows.insert(bounds.0, window);
+        self.settle(group, bounds.0, placed);
+        Ok(())
+    }
+
+    /// Counts the heap bytes of the answers from `first` on, which are copies.
+    fn weigh(&mut self, first: usize, heap_bytes: impl Fn(&K, &T) -> usize) {
+        for answer in self.answers.iter_mut().skip(first) {
+            let heap = answer.parts.iter().map(|(key, part)| heap_bytes(key, part)).sum::<usize>();
+            answer.copied += heap;
+            self.copied += heap;
+        }
+    }
+
+    /// Takes an answer back, because the window has become longer.
+    fn retract(&mut self, (start, end): (i64, i64), answered: u32, part: (K, T)) {
+        let copied = size_of::<GroupAnswer<K, T>>();
+        self.copied += copied;
+        let (revision, retracted, parts) = (answered, true, smallvec![part]);
+        self.answers.push_back(GroupAnswer { start, end, revision, retracted, copied, parts });
+    }
+
+    /// Called after a record came to a window. A window that is complete is answered, for the first
+    /// time or again. One that is not complete any more waits for its end.
+    #[inline]
+    fn settle(&mut self, group: &mut Group<K, T>, start: i64, placed: Placed) {
+        // A window is complete only within the allowed lateness: otherwise it is closed by now.
+        if self.lateness > 0 {
+            self.settle_late(group, start, placed);
+        }
+    }
+
+    #[cold]
+    fn settle_late(&mut self, group: &mut Group<K, T>, start: i64, placed: Placed) {
+        let Some(window) = group.windows.get_mut(start) else { return };
+        if window.end - 1 > placed.watermark {
+            if std::mem::take(&mut window.is_complete) {
+                window.timer = window.end;
+                self.ends.push(window.end, placed.hash);
+            }
+            return;
+        }
+        if !std::mem::replace(&mut window.is_complete, true) {
+            window.timer = window.end;
+            self.closings.push(window.end, placed.hash);
+        }
+        let answer = self.answer_of((&group.key, start), window);
+        self.answers.extend(answer);
+    }
+
+    /// Returns the next answer of a window that stays, if such answers are fetched.
+    fn answer_of(
+        &mut self,
+        (key, start): (&K, i64),
+        window: &mut OpenWindow<T>,
+    ) -> Option<GroupAnswer<K, T>> {
+        if self.gives == Gives::Partials {
+            return None;
+        }
+        let (revision, end) = (window.answered, window.end);
+        window.answered = window.answered.saturating_add(1);
+        window.changed = false;
+        self.is_unsettled = true;
+        let copied = size_of::<GroupAnswer<K, T>>();
+        self.copied += copied;
+        let parts = smallvec![(key.clone(), window.part.clone())];
+        Some(GroupAnswer { start, end, revision, retracted: false, copied, parts })
+    }
+}
+
+/// Returns an error if no window can be opened.
+fn check_number(open: usize, limits: &Limits) -> Result<(), Error> {
+    if open < limits.groups_max.min(u32::MAX as usize) {
+        return Ok(());
+    }
+    let message = format!(
+        "{open} windows of groups are open, as many as Limits::groups_max allows; a shorter out-of-orderness closes them sooner"
+    );
+    Err(Error::new(ErrorKind::LimitExceeded, message))
 }

@@ -4,8 +4,8 @@
 //! panes, by the window's start, and is merged with them when the window fires.
 
 use super::core::{Engine, Inherited};
-use super::durable::Encode;
 use super::firing::read_start;
+use super::group_windows::Encode;
 use crate::aggregate::Aggregate;
 use crate::codec::{Reader, Writer};
 use crate::error::{Error, ErrorKind};
@@ -20,7 +20,7 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         if let (Schedule::OfGroups(_), Some(window)) = (&self.schedule, partial.window()) {
             let accumulator = self.aggregate.persistence()?.decode(&mut reader)?;
             reader.finish()?;
-            return self.adopt_group_windows(window, &accumulator);
+            return self.adopt_group_windows(window, accumulator);
         }
         let start = match (partial.window(), &self.schedule) {
             (None, Schedule::Global) => i64::MIN,

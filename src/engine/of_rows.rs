@@ -4,9 +4,8 @@
 //! the end of the input.
 
 use super::core::Engine;
-use super::durable::Encode;
 use super::firing::{FiredContent, read_revision};
-use super::group_windows::hash_of;
+use super::group_windows::Encode;
 use super::row_windows::{Answered, RowAnswer, RowGroup, RowPart, RowWindows, Times};
 use super::{Emission, Outcome};
 use crate::aggregate::Aggregate;
@@ -265,7 +264,9 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         }
         reader.finish()?;
         let groups = self.aggregate.per_group();
-        let hash = parts.last().map_or(0, |part| hash_of(groups, &part.accumulator));
+        let hash_of =
+            |part: &RowPart<_>| groups.map_or(0, |groups| groups.group_hash_of(&part.accumulator));
+        let hash = parts.last().map_or(0, hash_of);
         let mut group = RowGroup::new(hash);
         (group.records, group.parts) = (records, parts.into());
         (group.answered, group.changed) = (answered, changed);

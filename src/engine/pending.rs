@@ -4,6 +4,8 @@
 //! a pane of such a window, the answer is computed before, and is kept here.
 
 use super::firing::Fired;
+use crate::error::{Error, ErrorKind};
+use crate::limits::Limits;
 use std::collections::VecDeque;
 
 /// The accumulators of fired windows, the oldest first; `None` for those without a record.
@@ -53,4 +55,22 @@ impl<T> Pending<T> {
     pub(super) fn bytes(&self) -> usize {
         self.bytes
     }
+}
+
+/// Returns an error if there is no room for more answers. `rest` is what is left for them of the
+/// state.
+pub(super) fn check_room(
+    (answers, bytes): (usize, usize),
+    limits: &Limits,
+    rest: usize,
+) -> Result<(), Error> {
+    if bytes <= limits.pending_bytes_max && bytes <= rest {
+        return Ok(());
+    }
+    let message = format!(
+        "{answers} answers that were not fetched take about {bytes} bytes, over what \
+         Limits::pending_bytes_max or Limits::state_bytes_max \
+         allows: fetch the answers that are complete (next_emission), then push again"
+    );
+    Err(Error::new(ErrorKind::LimitExceeded, message))
 }

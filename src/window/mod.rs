@@ -14,6 +14,7 @@
 //! # Ok::<(), Error>(())
 //! ```
 
+mod by_start;
 mod calendar;
 mod calendar_grid;
 mod grid;
@@ -27,6 +28,7 @@ mod running;
 mod schedule;
 mod session;
 mod sliding;
+mod timers;
 mod tumbling;
 mod two_stacks;
 mod watermark;
@@ -34,6 +36,7 @@ mod watermark;
 mod window_text;
 mod zone;
 
+pub(crate) use by_start::ByStart;
 pub use calendar::{Calendar, Period};
 pub(crate) use grid::{Pane, Place};
 pub(crate) use group_windows::GroupWindows;
@@ -45,6 +48,7 @@ pub(crate) use schedule::Schedule;
 pub use schedule::{Global, Windows};
 pub use session::{Session, Stagger};
 pub use sliding::Sliding;
+pub(crate) use timers::Timers;
 pub use tumbling::Tumbling;
 pub(crate) use two_stacks::{Boundary, TwoStacks, WindowMerge};
 pub(crate) use watermark::Watermarks;

@@ -14,8 +14,9 @@ use std::time::Duration;
 /// aggregate; otherwise all records are one group.
 ///
 /// Sessions that begin and end together are in one emission. A session is complete when the
-/// watermark has passed its end. The allowed lateness is 0: a record that comes later begins a
-/// session of its own if that is not complete, and is late if it is.
+/// watermark has passed its end, and stays for the allowed lateness. A record that makes it longer
+/// then takes its answer back: see [`Emission::retracted`](crate::Emission::retracted). A record
+/// that comes later begins a session of its own, if the allowed lateness of that has not passed.
 ///
 /// # Example
 /// ```

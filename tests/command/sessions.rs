@@ -83,6 +83,55 @@ fn s162_sessions_are_the_same_on_any_number_of_threads() {
     assert_eq!(one, run("4"));
 }
 
+/// Returns records whose order is disturbed by up to 40 records.
+fn disordered(records: usize) -> String {
+    let hits = hits(records as u64);
+    let mut lines: Vec<&str> = hits.lines().collect();
+    let mut random = Random::new(records as u64);
+    for at in 0..lines.len() {
+        let other = (at + random.below(40)).min(lines.len() - 1);
+        lines.swap(at, other);
+    }
+    lines.join("\n")
+}
+
+#[test]
+fn s236_late_records_take_back_the_rows_of_shorter_sessions() {
+    let folder = Folder::new("sessions_late");
+    let file = folder.file("log", disordered(3_000));
+    for pipeline in [&SESSIONS, &STAGGERED] {
+        let run = [&["run", &file, "--output", "json"], &pipeline[..]].concat();
+        let late = [&run[..], &["--max-delay", "1s", "--lateness", "1h"]].concat();
+        let said = streamgauge(&late);
+        let said = said.succeeded();
+        let one = said.stdout.clone();
+        let mut answers = Answers::new();
+        upsert(&mut answers, said.json());
+        if *pipeline == SESSIONS {
+            assert!(one.matches("\"retracted\":true").count() > 100, "{one}");
+            // Without a limit on the delay nothing is late.
+            assert_eq!(contents(&answers), contents(&whole(&run)));
+        }
+        for threads in ["1", "3"] {
+            let again = [&late[..], &["--threads", threads]].concat();
+            assert_eq!(streamgauge(&again).succeeded().stdout, one, "{threads} threads");
+        }
+    }
+}
+
+#[test]
+fn s239_partials_with_an_allowed_lateness_are_those_of_all_records() {
+    let folder = Folder::new("sessions_late_partials");
+    let file = folder.file("log", disordered(1_000));
+    let partials = folder.path("partials");
+    let late = ["--max-delay", "1s", "--lateness", "1h", "--partials", &partials, "--source", "a"];
+    streamgauge(&[&["run", &file], &late[..], &SESSIONS[..]].concat()).succeeded();
+    let merge = ["merge", &partials, "--sources", "1", "--output", "json"];
+    let merged = streamgauge(&[&merge[..], &SESSIONS[..]].concat());
+    let expected = streamgauge(&[&["run", &file, "--output", "json"], &SESSIONS[..]].concat());
+    assert_eq!(merged.succeeded().stdout, expected.succeeded().stdout);
+}
+
 #[test]
 fn sessions_do_not_go_with_other_windows() {
     let folder = Folder::new("sessions_refused");
@@ -96,10 +145,6 @@ fn sessions_do_not_go_with_other_windows() {
     );
     refused(&["--stagger", "30m", "--every", "1m"], &["--stagger and --every do not go together"]);
     refused(&["--session", "0s"], &["--session", "at least 1 ms"]);
-    refused(
-        &["--session", "5s", "--lateness", "1s", "--max-delay", "1s"],
-        &["allowed lateness of 0", "max_delay"],
-    );
     let explained = streamgauge(&[&["run", &file, "--explain"], &SESSIONS[..]].concat());
     explained.says(&["windows: sessions of each group, with a gap of 4s"]);
 }

@@ -3,6 +3,7 @@
 //! flaky store and refused checkpoints, and hand windows over when shards are split and merged.
 
 use super::source::{Hit, ShardLog, Stream};
+use super::world::merged_so_far;
 use super::{Answers, Random, differences, seeds};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -331,10 +332,7 @@ impl World {
     > {
         let mut builder = Pipeline::builder()
             .event_time(|hit: &Hit| Timestamp::from_millis(hit.time))
-            .window(
-                Sliding::new(millis(self.stream.size as u64), millis(self.stream.slide as u64))
-                    .unwrap(),
-            )
+            .window(self.stream.windows())
             .out_of_orderness(millis(self.stream.disorder as u64))
             .allowed_lateness(millis(self.lateness));
         if self.stream.retries {
@@ -536,14 +534,8 @@ impl World {
                 )
                 .unwrap();
         }
-        let mut answers = Answers::new();
-        while let Some(merged) = merger.next_merged().unwrap() {
-            let window = merged.window.unwrap();
-            let groups =
-                merged.value.iter().map(|(key, value)| (key.to_string(), *value)).collect();
-            answers.insert((window.start().as_millis(), window.end().as_millis()), groups);
-        }
-        answers
+        merger.finish();
+        merged_so_far(&mut merger)
     }
 
     /// Opens a last shard after all shards without a child, with a record that completes all

@@ -1,6 +1,9 @@
 //! The stream: shards with ordered records, one checkpoint each, and child shards.
 
 use super::{Answers, Random};
+use std::collections::BTreeMap;
+use streamgauge::prelude::*;
+use streamgauge::window::Session;
 
 #[derive(Clone, Debug)]
 pub(super) struct Hit {
@@ -42,6 +45,8 @@ pub(super) struct Stream {
     pub(super) shards: Vec<ShardLog>,
     pub(super) size: i64,
     pub(super) slide: i64,
+    /// True if the windows are sessions of each group, with the size as their gap.
+    pub(super) sessions: bool,
     /// How far a record may be behind the latest record of its shard.
     pub(super) disorder: i64,
     /// True if the producer sends records again.
@@ -58,6 +63,7 @@ impl Stream {
             shards: vec![],
             size,
             slide,
+            sessions: random.chance(30),
             disorder: random.below(25) as i64,
             retries: random.chance(40),
             reshards: 0,
@@ -128,8 +134,37 @@ impl Stream {
             .collect()
     }
 
+    pub(super) fn windows(&self) -> Windows {
+        let (size, slide) = (millis(self.size as u64), millis(self.slide as u64));
+        match self.sessions {
+            true => Session::new(size).unwrap().into(),
+            false => Sliding::new(size, slide).unwrap().into(),
+        }
+    }
+
+    /// Computed by sorting the records of each group.
+    fn expected_sessions(&self) -> Answers {
+        let hits = self.shards.iter().flat_map(|shard| &shard.records).map(|(_, hit)| hit);
+        let hits: BTreeMap<&str, &Hit> = hits.map(|hit| (hit.id.as_str(), hit)).collect();
+        let mut hits: Vec<&Hit> = hits.into_values().collect();
+        hits.sort_by_key(|hit| (&hit.group, hit.time));
+        let mut answers = Answers::new();
+        for session in hits.chunk_by(|before, after| {
+            before.group == after.group && after.time < before.time + self.size
+        }) {
+            let (first, last) = (session[0], session[session.len() - 1]);
+            let sum = session.iter().map(|hit| i128::from(hit.value)).sum();
+            let groups = answers.entry((first.time, last.time + self.size)).or_default();
+            groups.insert(first.group.clone(), (session.len() as u64, sum));
+        }
+        answers
+    }
+
     /// Computed by trying every window for every record.
     pub(super) fn expected(&self) -> Answers {
+        if self.sessions {
+            return self.expected_sessions();
+        }
         let mut answers = Answers::new();
         let mut seen = std::collections::BTreeSet::new();
         for (_, hit) in self.shards.iter().flat_map(|shard| &shard.records) {

@@ -24,30 +24,6 @@ impl<R: ?Sized, E: KeyOf<R>, A: Aggregate<R>> PerGroup<R, Parts<E::Key, A::Accum
     fn group_hash_of(&self, accumulator: &Parts<E::Key, A::Accumulator>) -> u64 {
         only(accumulator).map_or(0, |key| Key::stable_hash(key.borrow(), process_seed()))
     }
-
-    fn is_same_group(
-        &self,
-        left: &Parts<E::Key, A::Accumulator>,
-        right: &Parts<E::Key, A::Accumulator>,
-    ) -> bool {
-        only(left) == only(right)
-    }
-
-    fn split(
-        &self,
-        accumulator: &Parts<E::Key, A::Accumulator>,
-    ) -> Option<Vec<Parts<E::Key, A::Accumulator>>> {
-        if accumulator.other.is_some() {
-            return None;
-        }
-        let groups = accumulator.groups.iter().map(|(key, group)| {
-            let mut part = Aggregate::<R>::init(self);
-            part.groups.insert(key.clone(), group.clone());
-            self.recount_heap_bytes::<R>(&mut part);
-            part
-        });
-        Some(groups.collect())
-    }
 }
 
 /// Returns the key of an accumulator of one group.

@@ -161,14 +161,15 @@ pub(crate) struct Run<'a> {
 
 impl Run<'_> {
     /// Returns true if a row can be retracted, because groups or rows are limited, a condition may
-    /// cease to hold, or a session can continue in a later run.
+    /// cease to hold, or a session can continue: with a late record, or in a later run.
     pub(crate) fn retracts(&self) -> bool {
         let spec = &self.settings.spec;
         let mut specs = once(spec).chain(spec.queries.iter().flatten());
-        let resumed = self.settings.durable.state.is_some();
-        (specs.any(|spec| spec.limit_groups.is_some()) || self.pipeline.retracts())
-            && (resumed || self.pipeline.is_revised())
-            || self.pipeline.queries().any(|query| query.windows().is_per_group()) && resumed
+        let can_cease =
+            specs.any(|spec| spec.limit_groups.is_some()) || self.pipeline.retracts();
+        let is_revised = self.settings.durable.state.is_some() || self.pipeline.is_revised();
+        let mut queries = self.pipeline.queries();
+        is_revised && (can_cease || queries.any(|query| query.windows().is_per_group()))
     }
 
     /// Returns the shape of the answers. With a state, a later run may revise them.

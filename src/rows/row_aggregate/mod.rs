@@ -6,6 +6,7 @@ mod cell;
 mod extreme;
 mod group_walk;
 mod mixed;
+mod partition;
 mod plan;
 mod source;
 
@@ -15,8 +16,8 @@ pub(super) use group_walk::{Answered, GroupWalk};
 pub(super) use plan::{ColumnAnswer, Plan, RowTest};
 
 use crate::aggregate::{
-    Aggregate, GroupBy, GroupByAccumulator, Groups, Growth, Hints, Invertible, KeyOf, Overflow,
-    PerGroup, Persistence, Reductions,
+    Aggregate, AllRecords, GroupBy, GroupByAccumulator, Groups, Growth, Hints, Invertible, KeyOf,
+    Overflow, PartsVisitor, PerGroup, Persistence, Reductions,
 };
 use crate::codec::{Reader, Writer};
 use crate::error::Error;
@@ -305,6 +306,13 @@ impl Aggregate<Row> for RowAggregate {
         matches!(self, RowAggregate::Grouped(_)).then_some(self as _)
     }
 
+    fn visit_parts<V: PartsVisitor<Row, Self>>(&self, visitor: V) -> V::Output {
+        match self {
+            RowAggregate::Plain(_) => visitor.visit::<AllRecords>(),
+            RowAggregate::Grouped(_) => visitor.visit::<partition::ByRowKey>(),
+        }
+    }
+
     fn output(&self, accumulator: &RowAccumulator) -> RowAnswer {
         match (self, accumulator) {
             (RowAggregate::Grouped(groups), RowAccumulator::Grouped(accumulator)) => {
@@ -351,27 +359,6 @@ impl PerGroup<Row, RowAccumulator> for RowAggregate {
                 groups.group_hash_of(accumulator)
             }
             _ => 0,
-        }
-    }
-
-    fn is_same_group(&self, left: &RowAccumulator, right: &RowAccumulator) -> bool {
-        match (self, left, right) {
-            (
-                RowAggregate::Grouped(groups),
-                RowAccumulator::Grouped(left),
-                RowAccumulator::Grouped(right),
-            ) => groups.is_same_group(left, right),
-            _ => true,
-        }
-    }
-
-    fn split(&self, accumulator: &RowAccumulator) -> Option<Vec<RowAccumulator>> {
-        match (self, accumulator) {
-            (RowAggregate::Grouped(groups), RowAccumulator::Grouped(accumulator)) => {
-                let parts = groups.split(accumulator)?;
-                Some(parts.into_iter().map(RowAccumulator::Grouped).collect())
-            }
-            (_, accumulator) => Some(vec![accumulator.clone()]),
         }
     }
 }
