@@ -60,10 +60,10 @@ pub(super) trait GroupWindows<R: ?Sized, A: Aggregate<R>>: Send + Sync {
     fn has_answers(&self) -> bool;
 
     /// Gives partials from now on, unless emissions were fetched.
-    ///
-    /// # Errors
-    /// A window was answered, by an emission, that may still change.
-    fn begin_partials(&mut self) -> Result<(), Error>;
+    fn give_partials(&mut self);
+
+    /// Returns an error if an emission was fetched of a window that may still change.
+    fn check_partials(&mut self) -> Result<(), Error>;
 
     /// Returns true if answers should be fetched before more records come.
     fn is_full(&self) -> bool;
@@ -181,6 +181,8 @@ struct Agenda<K, T> {
     /// True if a window may stay after it was answered, or such an answer waits.
     is_unsettled: bool,
     gives: Gives,
+    /// Windows that are closed, as long as it is unknown whether partials are fetched.
+    closed: Vec<GroupAnswer<K, T>>,
 }
 
 /// What is fetched of windows.
@@ -215,6 +217,7 @@ impl<P, K, T> WindowTable<P, K, T> {
             copied: 0,
             is_unsettled: false,
             gives: Gives::Unknown,
+            closed: Vec::new(),
         };
         WindowTable { table: HashTable::new(), len: 0, agenda, parts: PhantomData }
     }

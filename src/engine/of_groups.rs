@@ -168,9 +168,12 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
 
     /// Fires the next window as a partial.
     pub(super) fn fire_group_partial(&mut self, source: &str) -> Result<Option<Partial>, Error> {
+        if let Some(windows) = &mut self.of_groups {
+            windows.give_partials();
+        }
         self.note_due();
         let Some(windows) = &mut self.of_groups else { return Ok(None) };
-        windows.begin_partials()?;
+        windows.check_partials()?;
         let Some(found) = windows.next_accumulator(&self.aggregate)? else { return Ok(None) };
         self.stats.emitted = self.stats.emitted.saturating_add(1);
         let bytes = answer_bytes(&self.aggregate, Some(&found.value))?;

@@ -95,8 +95,13 @@ impl<P, K: Clone, T: Clone> WindowTable<P, K, T> {
             let Some((key, window)) = taken(entry, start) else { continue };
             self.len -= 1;
             // A partial is given when no record can change it any more.
-            if window.answered == 0 {
-                due.push(window.last_answer(key, start));
+            match (window.answered, self.agenda.gives) {
+                (0, _) => due.push(window.last_answer(key, start)),
+                (_, Gives::Unknown) => {
+                    let window = OpenWindow { answered: 0, ..window };
+                    self.agenda.closed.push(window.last_answer(key, start));
+                }
+                _ => {}
             }
         }
         self.answer(due);
@@ -183,8 +188,21 @@ where
         self.agenda.copied > COPIED_MAX
     }
 
-    fn begin_partials(&mut self) -> Result<(), Error> {
-        self.give_partials();
+    fn give_partials(&mut self) {
+        if self.agenda.gives != Gives::Unknown {
+            return;
+        }
+        // What was answered but not fetched is given when it is closed.
+        self.agenda.gives = Gives::Partials;
+        self.agenda.answers.retain(|answer| answer.copied == 0);
+        self.agenda.copied = 0;
+        let windows = self.table.iter_mut().flat_map(|group| group.windows.iter_mut());
+        windows.for_each(|(_, window)| window.answered = 0);
+        let closed = std::mem::take(&mut self.agenda.closed);
+        self.answer(closed);
+    }
+
+    fn check_partials(&mut self) -> Result<(), Error> {
         let mut answers = self.agenda.answers.iter();
         self.agenda.is_unsettled = self.agenda.is_unsettled
             && (answers.any(|answer| answer.retracted || answer.revision > 0)
@@ -220,7 +238,9 @@ where
     }
 
     fn next_emission(&mut self, aggregate: &A) -> Result<Option<Emission<A::Output>>, Error> {
-        self.agenda.gives = Gives::Emissions;
+        if self.agenda.gives == Gives::Unknown {
+            (self.agenda.gives, self.agenda.closed) = (Gives::Emissions, Vec::new());
+        }
         self.next(|parts| P::output(aggregate, parts))
     }
 
@@ -237,9 +257,11 @@ where
                 * size_of::<(i64, OpenWindow<P::Part>)>()
             // A timer of each.
             + self.len * size_of::<(i64, u64)>()
-            + self.agenda.answers.len() * size_of::<GroupAnswer<P::Key, P::Part>>();
+            + (self.agenda.answers.len() + self.agenda.closed.len())
+ * size_of::<GroupAnswer<P::Key, P::Part>>();
         let windows = self.windows().map(|(key, _, window)| (key, &window.part));
-        let answers = self.agenda.answers.iter().flat_map(|answer| &answer.parts);
+        let answers = self.agenda.answers.iter().chain(&self.agenda.closed);
+        let answers = answers.flat_map(|answer| &answer.parts);
         let all = windows.chain(answers.map(|(key, part)| (key, part)));
         own + all.map(|(key, part)| P::heap_bytes(aggregate, key, part)).sum::<usize>()
     }
@@ -294,18 +316,6 @@ impl<T> OpenWindow<T> {
 }
 
 impl<P, K, T> WindowTable<P, K, T> {
-    /// Gives partials from now on. What was answered but not fetched is given later, as a whole.
-    fn give_partials(&mut self) {
-        if self.agenda.gives != Gives::Unknown {
-            return;
-        }
-        self.agenda.gives = Gives::Partials;
-        self.agenda.answers.retain(|answer| answer.copied == 0);
-        self.agenda.copied = 0;
-        let windows = self.table.iter_mut().flat_map(|group| group.windows.iter_mut());
-        windows.for_each(|(_, window)| window.answered = 0);
-    }
-
     /// Returns all windows with their keys and starts, in no particular order.
     pub(super) fn windows(&self) -> impl Iterator<Item = (&K, i64, &OpenWindow<T>)> {
         self.table.iter().flat_map(|group| {
