@@ -36,7 +36,7 @@ pub(crate) struct EngineState<R: ?Sized, A: Aggregate<R>> {
     of_rows: Option<Box<RowWindows<A::Accumulator>>>,
 }
 
-impl<T> EngineState<T> {
+impl<R: ?Sized, A: Aggregate<R>> EngineState<R, A> {
     /// Returns the names of the shards, in the order of opening.
     #[cfg(feature = "spec")]
     pub(crate) fn shard_names(&self) -> &[ShardId] {
@@ -272,16 +272,13 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     ///
     /// # Errors
     /// Those of [`Control::restore`].
-    pub(crate) fn read_state(
-        &self,
-        snapshot: &Snapshot,
-    ) -> Result<EngineState<A::Accumulator>, Error> {
+    pub(crate) fn read_state(&self, snapshot: &Snapshot) -> Result<EngineState<R, A>, Error> {
         snapshot.check(&self.identity())?;
         self.decode_state(snapshot.bytes(), snapshot.envelope())
     }
 
     /// Replaces the state by one that was [read](Engine::read_state).
-    pub(crate) fn set_state(&mut self, state: EngineState<A::Accumulator>) {
+    pub(crate) fn set_state(&mut self, state: EngineState<R, A>) {
         let EngineState {
             panes,
             stacks,

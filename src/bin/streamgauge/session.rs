@@ -165,8 +165,7 @@ impl Run<'_> {
     pub(crate) fn retracts(&self) -> bool {
         let spec = &self.settings.spec;
         let mut specs = once(spec).chain(spec.queries.iter().flatten());
-        let can_cease =
-            specs.any(|spec| spec.limit_groups.is_some()) || self.pipeline.retracts();
+        let can_cease = specs.any(|spec| spec.limit_groups.is_some()) || self.pipeline.retracts();
         let is_revised = self.settings.durable.state.is_some() || self.pipeline.is_revised();
         let mut queries = self.pipeline.queries();
         is_revised && (can_cease || queries.any(|query| query.windows().is_per_group()))
