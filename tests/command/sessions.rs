@@ -133,6 +133,17 @@ fn s239_partials_with_an_allowed_lateness_are_those_of_all_records() {
 }
 
 #[test]
+fn s240_sessions_are_not_merged_while_partials_come() {
+    let folder = Folder::new("sessions_kcl_merge");
+    let pipeline = folder.file("hits.toml", "session = \"4s\"\ngroup = \"url\"\n");
+    let (state, out) = (folder.path("state"), folder.path("out"));
+    let merge = ["kcl", "--merge", "--sources", "2", "--pipeline", &pipeline];
+    let places = ["--state", &state, "--out", &out];
+    let merge = [&merge[..], &places].concat();
+    streamgauge(&merge).failed(2, &["sessions and staggered windows", "`streamgauge merge`"]);
+}
+
+#[test]
 fn sessions_do_not_go_with_other_windows() {
     let folder = Folder::new("sessions_refused");
     let file = folder.file("log", hits(10));
