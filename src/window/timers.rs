@@ -138,7 +138,7 @@ mod tests {
                 let time = time >> bits;
                 if pops {
                     let first = model.first().copied().filter(|(first, _)| *first <= time);
-                    model.remove(&first.unwrap_or_default());
+                    first.map(|first| model.remove(&first));
                     prop_assert_eq!(timers.pop(time), first);
                 } else {
                     model.insert((time, what as u64));
