@@ -59,6 +59,9 @@ pub(super) trait GroupWindows<R: ?Sized, A: Aggregate<R>>: Send + Sync {
     /// Returns true if an answer waits to be fetched.
     fn has_answers(&self) -> bool;
 
+    /// Gives emissions from now on, unless partials were fetched.
+    fn give_emissions(&mut self);
+
     /// Gives partials from now on, unless emissions were fetched.
     fn give_partials(&mut self);
 

@@ -9,7 +9,7 @@ use super::pending_rows::PendingRows;
 use super::row_aggregate::{ColumnKind, Plan, RowAggregate};
 use super::select::Select;
 use super::unnest::Unnest;
-use crate::engine::{Control, Engine, Outcome, Shard};
+use crate::engine::{Control, Emission, Engine, Outcome, Shard};
 use crate::error::{Error, ErrorKind};
 use crate::record::Sequence;
 use crate::row::Row;
@@ -386,8 +386,15 @@ impl RowPipeline {
             // The state was restored in between, so the remaining rows belong to the old state.
             self.pending = PendingRows::default();
         }
-        let row = self.pending.next(&self.answers, || {
-            self.engine.next_emission_with(|aggregate, content| aggregate.answered(content))
+        let row = self.pending.next(&self.answers, || match self.engine.is_per_group() {
+            // Each is of few groups.
+            true => Ok(self.engine.next_emission()?.map(|found| {
+                let Emission { window, revision, retracted, value } = found;
+                Emission { window, revision, retracted, value: value.into() }
+            })),
+            false => {
+                self.engine.next_emission_with(|aggregate, content| aggregate.answered(content))
+            }
         })?;
         self.engine.set_handing_out(!self.pending.is_empty());
         Ok(row)

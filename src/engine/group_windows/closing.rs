@@ -188,6 +188,12 @@ where
         self.agenda.copied > COPIED_MAX
     }
 
+    fn give_emissions(&mut self) {
+        if self.agenda.gives == Gives::Unknown {
+            (self.agenda.gives, self.agenda.closed) = (Gives::Emissions, Vec::new());
+        }
+    }
+
     fn give_partials(&mut self) {
         if self.agenda.gives != Gives::Unknown {
             return;
@@ -238,9 +244,6 @@ where
     }
 
     fn next_emission(&mut self, aggregate: &A) -> Result<Option<Emission<A::Output>>, Error> {
-        if self.agenda.gives == Gives::Unknown {
-            (self.agenda.gives, self.agenda.closed) = (Gives::Emissions, Vec::new());
-        }
         self.next(|parts| P::output(aggregate, parts))
     }
 
