@@ -67,6 +67,8 @@ pub struct Engine<R: ?Sized, A: Aggregate<R>> {
     pub(super) inherited: Inherited<A::Accumulator>,
     /// Instead of panes, where each group has windows of its own.
     pub(super) of_groups: Option<Box<dyn GroupWindows<R, A>>>,
+    /// The number of records at the front of a batch whose groups were looked up.
+    pub(super) touched: usize,
     /// Instead of panes, where a window is a number of records.
     pub(super) of_rows: Option<Box<RowWindows<A::Accumulator>>>,
     pub(super) watermarks: Watermarks,
@@ -127,6 +129,7 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
             stacks,
             inherited: Inherited::new(),
             of_groups,
+            touched: 0,
             of_rows,
             watermarks: Watermarks::new(spans.out_of_orderness, spans.idle_after),
             firing: Firing::new(),

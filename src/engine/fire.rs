@@ -25,7 +25,7 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
     #[cold]
     fn look(&mut self) {
         if self.of_groups.is_some() {
-            return self.close_group_windows(self.watermarks.overall());
+            return self.close_group_windows();
         }
         if self.of_rows.is_some() {
             return self.close_row_windows();

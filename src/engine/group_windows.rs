@@ -68,10 +68,8 @@ pub(super) trait GroupWindows<R: ?Sized, A: Aggregate<R>>: Send + Sync {
     /// Returns an error if an emission was fetched of a window that may still change.
     fn check_partials(&mut self) -> Result<(), Error>;
 
-    /// Returns true if answers should be fetched before more records come.
-    fn is_full(&self) -> bool;
-
-    /// Returns a watermark at or before the next one at which there is something to do.
+    /// Returns a watermark at or before the next one at which there is something to do; the first
+    /// of all while an answer waits.
     fn wakes_at(&self) -> i64;
 
     /// Makes the answers of the windows that are complete, and drops those that no record can
@@ -271,12 +269,8 @@ impl<P, K: Clone, T: Clone> WindowTable<P, K, T> {
     {
         let (at, hash) = (time.as_millis(), P::hash(engine.aggregate, record));
         let kind = self.agenda.kind;
-        if self.agenda.lateness > 0 || self.agenda.is_unsettled {
-            // Answers that follow from the record come after those of windows that are complete.
-            self.close_at(engine.watermark);
-            let copied = (self.agenda.answers.len(), self.agenda.copied);
-            check_room(copied, engine.limits, engine.limits.state_bytes_max)?;
-        }
+        let copied = (self.agenda.answers.len(), self.agenda.copied);
+        check_room(copied, engine.limits, engine.limits.state_bytes_max)?;
         let group =
             self.table.find_mut(hash, |group| P::is_of(engine.aggregate, &group.key, record));
         let Some(group) = group else {
@@ -284,7 +278,7 @@ impl<P, K: Clone, T: Clone> WindowTable<P, K, T> {
         };
         if let ByStart::One(start, window) = &mut group.windows
             && (*start..window.end).contains(&at)
-            && engine.watermark < window.end - 1
+            && !window.is_complete
             && window.answered == 0
         {
             // As with most records: nothing is joined, and no answer changes.
@@ -292,15 +286,9 @@ impl<P, K: Clone, T: Clone> WindowTable<P, K, T> {
             (window.end, window.changed) = (kind.grown((*start, window.end), at).1, true);
             return Ok(Outcome::Applied);
         }
-        let Some((start, window)) = kind.first_around(&group.windows, |window| window.end, at)
-        else {
+        let Some((start, _)) = kind.first_around(&group.windows, |window| window.end, at) else {
             return self.open::<R, A>(engine, hash, (record, time));
         };
-        if window.end - 1 <= engine.watermark && !window.is_complete {
-            // It was complete before the record came.
-            self.close_at(engine.watermark);
-            return self.place_record::<R, A>(engine, (record, time));
-        }
         let placed = Placed { hash, watermark: engine.watermark };
         let answers = self.agenda.answers.len();
         match kind.next_around(&group.windows, start, at) {
@@ -338,9 +326,6 @@ impl<P, K: Clone, T: Clone> WindowTable<P, K, T> {
             return Ok(Outcome::Late(time));
         }
         let part = P::open(aggregate, record, time)?;
-        if self.len >= limits.groups_max {
-            self.close_at(watermark);
-        }
         check_number(self.len, limits)?;
         self.len += 1;
         let window =

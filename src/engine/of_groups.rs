@@ -26,14 +26,6 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
 
     /// Adds a record to its window, and opens the window if necessary.
     pub(super) fn place_in_group(&mut self, record: &R, time: Timestamp) -> Result<Outcome, Error> {
-        let placed = self.place_in_windows(record, time);
-        self.wake_for_groups();
-        placed
-    }
-
-    /// The same, without a wake-up for what the record changed.
-    #[inline]
-    fn place_in_windows(&mut self, record: &R, time: Timestamp) -> Result<Outcome, Error> {
         let Some(windows) = &mut self.of_groups else { return Ok(Outcome::BetweenWindows) };
         let engine = Placing {
             aggregate: &self.aggregate,
@@ -44,6 +36,7 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
             true => windows.place(&engine, record, time),
             false => Err(Error::new(ErrorKind::TimeOutOfRange, out_of_range(time))),
         };
+        self.firing.wake_at = windows.wakes_at();
         if matches!(placed, Ok(Outcome::Applied)) {
             self.until_check = self.until_check.saturating_sub(1);
         }
@@ -57,44 +50,30 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         batch: &mut impl Batch<R>,
         mut tell: impl FnMut(&R, Outcome) -> bool,
     ) -> Result<(), Error> {
-        let mut before = self.watermarks.overall();
-        let mut goes_on = true;
-        while goes_on && !batch.times().is_empty() {
-            self.close_group_windows(before);
-            let ahead = batch.times().len().min(AHEAD);
-            if let Some(windows) = &self.of_groups {
+        while !batch.times().is_empty() {
+            if let (0, Some(windows)) = (self.touched, &self.of_groups) {
                 // The groups of several records are fetched from memory at the same time.
+                self.touched = batch.times().len().min(AHEAD);
                 let aggregate = &self.aggregate;
-                batch.each(0..ahead, |record, _| {
+                batch.each(0..self.touched, |record, _| {
                     windows.touch(aggregate, record);
                     true
                 });
             }
-            for _ in 0..ahead {
-                let mut told = Ok(true);
-                before = self.watermarks.overall();
-                batch.each(0..1, |record, time| {
-                    let outcome = self.push_to_group(shard, record, time);
-                    told = outcome.map(|outcome| tell(record, outcome));
-                    true
-                });
-                goes_on = told? && !self.has_many_answers();
-                batch.pass(1);
-                if !goes_on {
-                    break;
-                }
+            self.touched = self.touched.saturating_sub(1);
+            let mut told = Ok(true);
+            batch.each(0..1, |record, time| {
+                let outcome = self.push_to_group(shard, record, time);
+                told = outcome.map(|outcome| tell(record, outcome));
+                true
+            });
+            let goes_on = told?;
+            batch.pass(1);
+            if !goes_on || self.firing.is_due(self.watermarks.overall()) {
+                break;
             }
         }
-        // As if each record had been pushed alone.
-        self.close_group_windows(before);
         Ok(())
-    }
-
-    /// Returns true if answers should be fetched before more records come.
-    #[inline]
-    fn has_many_answers(&self) -> bool {
-        // Otherwise nothing is copied for them.
-        self.lateness > 0 && self.of_groups.as_ref().is_some_and(|windows| windows.is_full())
     }
 
     #[inline]
@@ -104,10 +83,11 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         record: &R,
         time: Timestamp,
     ) -> Result<Outcome, Error> {
+        self.note_due();
         if self.until_check == 0 {
             self.check_state()?;
         }
-        let outcome = self.place_in_windows(record, time)?;
+        let outcome = self.place_in_group(record, time)?;
         match outcome {
             Outcome::Applied | Outcome::Late(_) => {
                 self.watermarks.observe(shard.index(), time.as_millis());
@@ -118,24 +98,17 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         Ok(outcome)
     }
 
-    /// Updates the next wake-up after windows have changed.
-    fn wake_for_groups(&mut self) {
-        if let Some(windows) = &self.of_groups {
-            self.firing.wake_at = if windows.has_answers() { i64::MIN } else { windows.wakes_at() };
-        }
-    }
-
-    /// Makes the answers of the windows that are complete at this watermark.
-    pub(super) fn close_group_windows(&mut self, watermark: i64) {
+    /// Makes the answers of the windows that are complete.
+    pub(super) fn close_group_windows(&mut self) {
         if let Some(windows) = &mut self.of_groups {
-            windows.close_due(watermark);
+            windows.close_due(self.watermarks.overall());
             self.firing.wake_at = windows.wakes_at();
         }
     }
 
     /// Makes answers of the open windows that have changed.
     pub(super) fn answer_open_group_windows(&mut self) {
-        self.close_group_windows(self.watermarks.overall());
+        self.close_group_windows();
         if let Some(windows) = &mut self.of_groups {
             windows.answer_open();
         }
@@ -206,7 +179,7 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
             limits: &self.limits,
         };
         let adopted = windows.adopt(&engine, window, accumulator);
-        self.wake_for_groups();
+        self.firing.wake_at = windows.wakes_at();
         adopted
     }
 

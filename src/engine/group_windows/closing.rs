@@ -17,9 +17,6 @@ use smallvec::{SmallVec, smallvec};
 /// Timers that are looked up together.
 const TOGETHER: usize = 64;
 
-/// Bytes of copied answers from which a batch is interrupted, so that they are fetched.
-const COPIED_MAX: usize = 1 << 20;
-
 impl<P, K: Clone, T: Clone> WindowTable<P, K, T> {
     /// Makes the answers of windows that are complete at this watermark, and drops those that no
     /// record can change any more.
@@ -184,10 +181,6 @@ where
         !self.agenda.answers.is_empty()
     }
 
-    fn is_full(&self) -> bool {
-        self.agenda.copied > COPIED_MAX
-    }
-
     fn give_emissions(&mut self) {
         if self.agenda.gives == Gives::Unknown {
             (self.agenda.gives, self.agenda.closed) = (Gives::Emissions, Vec::new());
@@ -221,7 +214,11 @@ where
         }
     }
 
+    #[inline]
     fn wakes_at(&self) -> i64 {
+        if self.has_answers() {
+            return i64::MIN;
+        }
         let ends = self.agenda.ends.first().map_or(i64::MAX, |end| end - 1);
         let closes = |end: i64| (end - 1).saturating_add(self.agenda.lateness);
         ends.min(self.agenda.closings.first().map_or(i64::MAX, closes))
