@@ -46,8 +46,8 @@ pub struct Limits {
     /// Bytes that one lookup is read from. Default: 64 MiB. In memory it takes about two to three
     /// times as much. At most 1 GiB is read.
     pub lookup_bytes_max: usize,
-    /// Elements of the array of one record that is unnested. Default: 100,000. A record with more is
-    /// a dead letter.
+    /// Elements of the array of one record that is unnested. Default: 100,000. A record with more
+    /// is a dead letter.
     pub elements_max: usize,
     /// Queries of one declarative pipeline: its tables `query`. Default: 100. All other limits hold
     /// for each query.

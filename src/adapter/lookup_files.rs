@@ -9,8 +9,8 @@ use std::io::Read;
 use std::path::Path;
 
 /// Reads the lookups that a specification names, for
-/// [`CompileOptions::lookups`](crate::rows::CompileOptions::lookups): CSV, TSV or JSON Lines, by the
-/// ending of the file's name. The names are those of the working directory.
+/// [`CompileOptions::lookups`](crate::rows::CompileOptions::lookups): CSV, TSV or JSON Lines, by
+/// the ending of the file's name. The names are those of the working directory.
 ///
 /// # Errors
 /// [`ErrorKind::Io`] if a file cannot be read; [`ErrorKind::InvalidArgument`] for a text that names

@@ -167,8 +167,8 @@ where
 }
 
 super::keys::joined_keys! {
-    /// Adds a key to that of the groups, up to three: the key of a group is then a pair or a triple.
-    /// Each part is a reference into the record, so that a record of a known group costs no
+    /// Adds a key to that of the groups, up to three: the key of a group is then a pair or a
+    /// triple. Each part is a reference into the record, so that a record of a known group costs no
     /// allocation. For a computed part use [`and_by_value`](GroupBy::and_by_value).
     ///
     /// # Example

@@ -39,10 +39,10 @@ pub struct AllBuckets;
 /// Counts records by buckets that grow with the number, for numbers whose size is not known before.
 /// The answer has the [`Bucket`]s with at least one number, in ascending order. Counts are exact.
 ///
-/// There are two buckets for each doubling: from 2 to below 3, from 3 to below 4, from 4 to below 6,
-/// and so on. The bounds do not depend on the numbers. [`accuracy`](OverLogHistogram::accuracy)
-/// gives narrower buckets. For given bounds use [`histogram`](super::histogram()). A missing number (`None`) is skipped; NaN
-/// and infinities make their record a dead letter.
+/// There are two buckets for each doubling: from 2 to below 3, from 3 to below 4, from 4 to below
+/// 6, and so on. The bounds do not depend on the numbers. [`accuracy`](OverLogHistogram::accuracy)
+/// gives narrower buckets. For given bounds use [`histogram`](super::histogram()). A missing number
+/// (`None`) is skipped; NaN and infinities make their record a dead letter.
 ///
 /// # Example
 /// ```

@@ -118,8 +118,8 @@ where
     MinBy::new(ByValue::new(value), ByValue::new(by))
 }
 
-/// A value that is kept beside the number of its record: any [`Durable`] one. Nothing outside of the
-/// crate can implement it.
+/// A value that is kept beside the number of its record: any [`Durable`] one. Nothing outside of
+/// the crate can implement it.
 pub trait KeptValue {
     /// The type of the value as it is kept.
     type Owned: Durable + Clone + Send + Sync + 'static;

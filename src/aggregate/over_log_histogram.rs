@@ -69,8 +69,8 @@ impl<N, A: HistogramAnswer> OverLogHistogram<N, A> {
     }
 
     /// Sets the relative accuracy of the histogram. Default: 0.005 for quantiles, 0.2 for buckets.
-    /// Half of it needs twice the memory. A bucket is at most about twice as wide, as a share of its
-    /// numbers. See [`LogHistogram::with_accuracy`], which also documents the range.
+    /// Half of it needs twice the memory. A bucket is at most about twice as wide, as a share of
+    /// its numbers. See [`LogHistogram::with_accuracy`], which also documents the range.
     ///
     /// # Example
     /// ```

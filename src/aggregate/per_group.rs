@@ -1,7 +1,7 @@
 //! Aggregates that fall into parts, one per group.
 
-/// What windows of a number of rows of each group ([`Rows`](crate::window::Rows)) need of an aggregate
-/// that has groups. `T` is the accumulator.
+/// What windows of a number of rows of each group ([`Rows`](crate::window::Rows)) need of an
+/// aggregate that has groups. `T` is the accumulator.
 ///
 /// Such windows have accumulators of one group each. Methods that take an accumulator are called
 /// with one that holds at least one record.

@@ -51,15 +51,15 @@ pub type Quantile<N> = OverLogHistogram<N, f64>;
 pub type Quantiles<N, const Q: usize> = OverLogHistogram<N, [f64; Q]>;
 
 /// Computes the `q`-quantile of a number, with `q` from 0 to 1: the number at rank ceil(q n), as in
-/// `quantile(0.99, |hit: &Hit| hit.latency_ms)`. `None` without records. A missing number (`None`) is
-/// skipped.
+/// `quantile(0.99, |hit: &Hit| hit.latency_ms)`. `None` without records. A missing number (`None`)
+/// is skipped.
 ///
-/// The value has a relative error of at most 0.5 % (see [`accuracy`](OverLogHistogram::accuracy)) and is
-/// certainly between `lower` and `upper`, for all finite numbers. The error grows only if the
-/// numbers of one sign are in more than 8192 buckets; the bounds then tell it. The answer does not
-/// depend on the order of records, on batches, threads or merges, bit by bit: see [`LogHistogram`].
-/// NaN and infinities make their record a dead letter. Integers above 2^53 are rounded to the
-/// nearest `f64` first.
+/// The value has a relative error of at most 0.5 % (see [`accuracy`](OverLogHistogram::accuracy))
+/// and is certainly between `lower` and `upper`, for all finite numbers. The error grows only if
+/// the numbers of one sign are in more than 8192 buckets; the bounds then tell it. The answer does
+/// not depend on the order of records, on batches, threads or merges, bit by bit: see
+/// [`LogHistogram`]. NaN and infinities make their record a dead letter. Integers above 2^53 are
+/// rounded to the nearest `f64` first.
 ///
 /// # Example
 /// ```

@@ -34,8 +34,8 @@ pub struct TopKByWeight<E, W> {
 /// answer are the sums. Otherwise as [`top_k`](super::top_k()).
 ///
 /// The answer is exact while the distinct keys fit into the [`counters`](TopKByWeight::counters).
-/// Past that the error of a sum is at most the sum of all weights divided by the number of counters,
-/// and every row has its bounds.
+/// Past that the error of a sum is at most the sum of all weights divided by the number of
+/// counters, and every row has its bounds.
 ///
 /// A weight is a whole number from 0 to 2^64 - 1; any other makes its record a dead letter. A
 /// missing weight (`None`), or one of 0, adds nothing.

@@ -3,8 +3,8 @@
 //!
 //! A table finds a group by its hash, and has its windows by their start. Timers have the hash of a
 //! group and a time at or before the end of one of its windows. A record that extends a session
-//! moves no timer: the timer is set again when the old end has come. So a record costs one search of
-//! the table, and a timer is touched at most once in the length of a gap.
+//! moves no timer: the timer is set again when the old end has come. So a record costs one search
+//! of the table, and a timer is touched at most once in the length of a gap.
 //!
 //! A complete window stays for the allowed lateness. A record that comes for it then changes what
 //! was answered: see [`Agenda::settle`].

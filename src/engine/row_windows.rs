@@ -1,9 +1,9 @@
 //! The windows of all groups, where a window is a number of records, and the answers of those that
 //! are complete.
 //!
-//! A group has the accumulators of its last parts (see [`RowRule::part`]). An answer is the merge of
-//! the parts of its window, always from the first to the last, so that it does not depend on where
-//! a run was interrupted.
+//! A group has the accumulators of its last parts (see [`RowRule::part`]). An answer is the merge
+//! of the parts of its window, always from the first to the last, so that it does not depend on
+//! where a run was interrupted.
 
 use super::EngineOptions;
 use crate::error::Error;

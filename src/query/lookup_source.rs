@@ -50,7 +50,8 @@ impl PipelineSpec {
     /// Returns the lookups that the key `lookup` names.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument) for a text of another form.
+    /// [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument) for a text of another
+    /// form.
     ///
     /// # Example
     /// ```

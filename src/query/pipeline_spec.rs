@@ -134,8 +134,8 @@ PipelineSpec {
     /// they come. With `every`, which is a number then, there is an answer after each `every`
     /// records of a group, over its last `rows` records.
     rows "rows": u64;
-    /// The time zone, such as `Europe/Berlin`, that windows of days and longer begin and end in, and
-    /// that the times of windows are shown in. Default: UTC.
+    /// The time zone, such as `Europe/Berlin`, that windows of days and longer begin and end in,
+    /// and that the times of windows are shown in. Default: UTC.
     timezone "timezone": String;
     /// The out-of-orderness: how far a record may be behind the latest record of its shard without
     /// being late. `unbounded` means any distance. Default: unbounded for input that ends,
@@ -156,10 +156,11 @@ PipelineSpec {
     unnest "unnest": String;
     /// Conditions, all of which must be true.
     filter "where": Vec<String>;
-    /// Names for expressions, each as `NAME = EXPRESSION`. They can be used in all other expressions.
+    /// Names for expressions, each as `NAME = EXPRESSION`. They can be used in all other
+    /// expressions.
     lets "let": Vec<String>;
-    /// Reference data for the function `lookup`, each as `NAME=FILE:KEY`: a file of CSV or JSON Lines
-    /// and the column that is its key. Whoever runs the pipeline reads the files, for
+    /// Reference data for the function `lookup`, each as `NAME=FILE:KEY`: a file of CSV or JSON
+    /// Lines and the column that is its key. Whoever runs the pipeline reads the files, for
     /// [`CompileOptions::lookups`](crate::rows::CompileOptions::lookups).
     lookups "lookup": Vec<String>;
     /// What to group by: fields or expressions. Each entry is one or several, separated by commas.

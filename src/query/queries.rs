@@ -33,8 +33,9 @@ impl PipelineSpec {
     ///
     /// A key at the top of the file holds for all queries:
     /// - Keys that say how records are read, or what a run does, stand only there: `format` and its
-    ///   options, `time`, `time_format`, `year`, `since`, `until`, `let`, `lookup`, `null`, `max_delay`,
-    ///   `max_ahead`, `emit_early`, `output`, `dead_letters`, `late`, `strict`, `explain`.
+    ///   options, `time`, `time_format`, `year`, `since`, `until`, `let`, `lookup`, `null`,
+    ///   `max_delay`, `max_ahead`, `emit_early`, `output`, `dead_letters`, `late`, `strict`,
+    ///   `explain`.
     /// - A `where` at the top holds in addition to the `where` of a query.
     /// - Each other key at the top is the default of the queries that do not give it. The keys of
     ///   windows are one default: a query that gives one of `window`, `session`, `stagger` and

@@ -463,8 +463,8 @@ impl Row {
         Ok(())
     }
 
-    /// Encodes several fields as one key. It is missing if all of them are. The error holds the slot
-    /// of the field that does not fit.
+    /// Encodes several fields as one key. It is missing if all of them are. The error holds the
+    /// slot of the field that does not fit.
     pub(crate) fn prepare_key_of(
         &mut self,
         index: usize,

@@ -33,7 +33,8 @@ pub(super) struct Unnest {
 }
 
 impl Unnest {
-    /// Creates the elements of a field. `fields` are those of the pipeline, and this one among them.
+    /// Creates the elements of a field. `fields` are those of the pipeline, and this one among
+    /// them.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument) for a member that is no

@@ -339,9 +339,9 @@ impl LogHistogram {
     /// Returns the buckets that have numbers, in ascending order. O(buckets).
     ///
     /// The bounds of a bucket do not depend on the numbers, and the upper bound of a bucket is the
-    /// lower bound of the next one. The magnitude of a number is at least the bound closer to 0, and
-    /// below the other one. 0 has a bucket of its own, from 0 to 0. The upper bound of the largest
-    /// doubles is infinite.
+    /// lower bound of the next one. The magnitude of a number is at least the bound closer to 0,
+    /// and below the other one. 0 has a bucket of its own, from 0 to 0. The upper bound of the
+    /// largest doubles is infinite.
     ///
     /// # Example
     /// ```

@@ -1,5 +1,5 @@
-//! The rules of windows that each group has of its own: which records belong to one, and whether they
-//! join.
+//! The rules of windows that each group has of its own: which records belong to one, and whether
+//! they join.
 
 use super::by_start::ByStart;
 #[cfg(feature = "spec")]

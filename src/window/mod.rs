@@ -3,9 +3,9 @@
 //!
 //! A window is half-open, `[start, end)`, and aligned to the Unix epoch plus an offset, never to
 //! the first record. [`Tumbling`] windows follow each other, [`Sliding`] windows overlap (or leave
-//! gaps), [`Calendar`] windows are days, weeks or months of a time zone, and [`Global`] is one window
-//! over everything. [`Session`] and [`Stagger`] windows begin with records: each group has its own.
-//! [`Rows`] windows are a number of records of each group.
+//! gaps), [`Calendar`] windows are days, weeks or months of a time zone, and [`Global`] is one
+//! window over everything. [`Session`] and [`Stagger`] windows begin with records: each group has
+//! its own. [`Rows`] windows are a number of records of each group.
 //!
 //! ```
 //! use streamgauge::prelude::*;

@@ -1,5 +1,5 @@
-//! The windows of a pipeline, as arithmetic: which there are, which contain a pane, and when they are
-//! complete.
+//! The windows of a pipeline, as arithmetic: which there are, which contain a pane, and when they
+//! are complete.
 
 use super::Window;
 use super::calendar_grid::{CalendarGrid, Unit};

@@ -8,12 +8,15 @@ use std::io::Write;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Lines that are written at once.
 const BATCH: u64 = 20;
 /// The time of a record that completes all windows before it.
 const FAR: u64 = 1_800_000_000_000;
+
+/// Far longer than any wait takes, also on a busy machine: a test that loses a line ends.
+const GIVE_UP: Duration = Duration::from_secs(300);
 
 /// How a log is rotated.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -113,9 +116,11 @@ impl Follower {
         windows
     }
 
-    /// Waits until this holds.
+    /// Waits until this holds, or long enough that it never will.
     fn wait_for(&mut self, holds: impl Fn(&Follower) -> bool) {
+        let begin = Instant::now();
         while !holds(self) {
+            assert!(begin.elapsed() < GIVE_UP, "still waiting: {:?}", self.windows());
             if let Some(ended) = self.child.try_wait().unwrap() {
                 panic!("{ended}: {}", fs::read_to_string(self.folder.path("err.txt")).unwrap());
             }

@@ -81,9 +81,8 @@ pub(super) fn run(seed: u64) -> Outcome {
     let stream = Stream::new(&mut random);
     let many = random.chance(50);
     // Windows fire without idle shards. Their later records are late, so the lateness must be long
-    // enough.
-    // A session that fired so may become longer. If a worker crashes then, before the state is saved,
-    // the next one may see that at once, and never take the row back.
+    // enough. A session that fired so may become longer. If a worker crashes then, before the state
+    // is saved, the next one may see that at once, and never take the row back.
     let may_idle = !many && !stream.sessions;
     let idle_after = (may_idle && random.chance(50)).then(|| 1 + random.below(200) as u64);
     let lateness = if idle_after.is_some() {

@@ -2,10 +2,10 @@
 //!
 //! [`run_pipeline`] runs a declared pipeline over any number of inputs, each a shard, and passes
 //! the answers to a [`PipelineObserver`]. [`run`] reads the inputs row by row into your own
-//! [`RowSink`]. Format ([`Format::detect`]) and compression (gzip, zstd, xz, bzip2, zip) are detected from the
-//! first bytes; if the format is not certain, lines are read and [`PipelineObserver::note`] gets
-//! the reason. Only requested fields are kept, as ranges of the block they were read with: a record
-//! costs no allocation.
+//! [`RowSink`]. Format ([`Format::detect`]) and compression (gzip, zstd, xz, bzip2, zip) are
+//! detected from the first bytes; if the format is not certain, lines are read and
+//! [`PipelineObserver::note`] gets the reason. Only requested fields are kept, as ranges of the
+//! block they were read with: a record costs no allocation.
 //!
 //! Input that is not a record becomes a [`DeadLetter`] with file, line and reason. Only blank lines
 //! are skipped silently.

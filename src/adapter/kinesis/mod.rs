@@ -8,8 +8,8 @@
 //! several processes of one application use [`kcl`](crate::adapter::kcl).
 //!
 //! # Writing
-//! [`KinesisProducer`] puts records into a stream: in batches, aggregated if wanted, and again where
-//! they are refused.
+//! [`KinesisProducer`] puts records into a stream: in batches, aggregated if wanted, and again
+//! where they are refused.
 //!
 //! # The streams themselves
 //! [`Streams`] lists, describes, creates and scales them.

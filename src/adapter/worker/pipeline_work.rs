@@ -110,7 +110,8 @@ impl<P: RecordPipeline> PipelineWork<P> {
 
     /// Sets how often open windows are answered before they are complete, if records came since:
     /// each such answer is a revision. Every answer is then saved before it is emitted, so that a
-    /// process that starts again gives the same one. Not while the shard is behind its end. Default: never.
+    /// process that starts again gives the same one. Not while the shard is behind its end.
+    /// Default: never.
     #[must_use]
     pub fn emit_early(mut self, interval: Duration) -> Self {
         let interval = i64::try_from(interval.as_millis()).unwrap_or(i64::MAX);

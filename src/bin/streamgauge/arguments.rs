@@ -676,8 +676,8 @@ pub(crate) struct OutputArguments {
     /// Lines otherwise
     #[arg(long, value_enum, value_name = "OUTPUT")]
     pub(crate) output: Option<OutputArgument>,
-    /// Show the run on a screen of the terminal while it goes on: columns by window, top-k lists and
-    /// open windows; ? shows the keys
+    /// Show the run on a screen of the terminal while it goes on: columns by window, top-k lists
+    /// and open windows; ? shows the keys
     #[cfg(feature = "live")]
     #[arg(long, conflicts_with_all = ["output", "partials", "state"])]
     pub(crate) live: bool,

@@ -148,8 +148,8 @@ pub(crate) struct KinesisOutput {
     /// JSON Lines otherwise
     #[arg(long, value_enum, value_name = "OUTPUT")]
     pub(crate) output: Option<OutputArgument>,
-    /// Show the run on a screen of the terminal while it goes on: columns by window, top-k lists and
-    /// open windows; ? shows the keys
+    /// Show the run on a screen of the terminal while it goes on: columns by window, top-k lists
+    /// and open windows; ? shows the keys
     #[cfg(feature = "live")]
     #[arg(long, conflicts_with_all = ["out", "output", "partials"])]
     pub(crate) live: bool,

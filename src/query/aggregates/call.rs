@@ -312,8 +312,8 @@ impl Lowering<'_, '_> {
         self.of_value(call, value, |slot| function(slot, by))
     }
 
-    /// Returns the buckets of a histogram with given bounds, `histogram(x, 0, 10, 100)`: the name of
-    /// each, and the count of the values in it.
+    /// Returns the buckets of a histogram with given bounds, `histogram(x, 0, 10, 100)`: the name
+    /// of each, and the count of the values in it.
     ///
     /// # Errors
     /// [`ErrorKind::Parse`](crate::ErrorKind::Parse) if the bounds are no rising numbers.

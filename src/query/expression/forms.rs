@@ -128,7 +128,8 @@ impl Parser<'_> {
         Ok(node)
     }
 
-    /// Parses the rest of `t at time zone 'Europe/Berlin'`, which is `timezone('Europe/Berlin', t)`.
+    /// Parses the rest of `t at time zone 'Europe/Berlin'`, which is
+    /// `timezone('Europe/Berlin', t)`.
     pub(super) fn at_time_zone(&mut self, start: usize, of: Id) -> Result<Id, Error> {
         self.bump()?;
         self.bump()?;

@@ -23,7 +23,8 @@ impl Condition {
     /// Lowers a condition.
     ///
     /// # Errors
-    /// [`ErrorKind::Parse`](crate::ErrorKind::Parse) with the column, if the text is not an expression.
+    /// [`ErrorKind::Parse`](crate::ErrorKind::Parse) with the column, if the text is not an
+    /// expression.
     pub(in crate::rows) fn of(ast: &Ast, id: Id, names: &mut Names) -> Result<Self, Error> {
         let mut lowering = Lowering::new(ast, names);
         lowering.begin(id)?;

@@ -1,8 +1,8 @@
 //! Reference data: rows that expressions look up by a key, as `lookup('countries', ip, 'name')`.
 //!
-//! A [`Lookup`] is read once, from bytes, before a pipeline is compiled. Its content does not change
-//! while the pipeline runs. A fingerprint of it is part of the pipeline's identity, so a state is
-//! never continued with other content.
+//! A [`Lookup`] is read once, from bytes, before a pipeline is compiled. Its content does not
+//! change while the pipeline runs. A fingerprint of it is part of the pipeline's identity, so a
+//! state is never continued with other content.
 
 mod read;
 mod table;

@@ -1,5 +1,5 @@
-//! Groups whose answers are computed when their rows are asked for, so that the state of many groups
-//! and their rows are not in memory together.
+//! Groups whose answers are computed when their rows are asked for, so that the state of many
+//! groups and their rows are not in memory together.
 
 use super::{Cells, Columns, RowAccumulator, RowAggregate, RowAnswer};
 use crate::aggregate::{Aggregate, OrderedGroups};

@@ -228,7 +228,8 @@ impl Log {
         }
     }
 
-    /// Opens files that have bytes. One that is empty, or has been moved since, is looked for again.
+    /// Opens files that have bytes. One that is empty, or has been moved since, is looked for
+    /// again.
     fn open(&mut self, entries: impl Iterator<Item = Entry>) -> Vec<(Entry, File)> {
         let mut opened = Vec::new();
         for entry in entries {

@@ -3,8 +3,8 @@
 //! Each path is a *log*: a shard, whose files come one after the other. A file is known by its
 //! device and inode and by its counted bytes, as in [`RunState`](super::RunState), so a file that
 //! was renamed is read to its end before the file that took its place. A file that was cut begins
-//! again, after the rest of its copy was read: that is the file in the same folder whose name begins
-//! with the log's name, and whose content begins with the counted bytes.
+//! again, after the rest of its copy was read: that is the file in the same folder whose name
+//! begins with the log's name, and whose content begins with the counted bytes.
 //!
 //! Everything is found by looking again and again. [`FollowedFiles::step`] looks once and reads one
 //! block of each log; the caller waits between two steps that have read nothing.

@@ -16,7 +16,8 @@
 //! in a run without a watermark.
 //!
 //! A run with a watermark over one file is a stream: files that replace it continue its watermark,
-//! and complete windows are not kept. A run that follows its files is a stream over any number of them.
+//! and complete windows are not kept. A run that follows its files is a stream over any number of
+//! them.
 
 mod answers;
 mod followed;

@@ -1,10 +1,11 @@
 //! Emissions as lines of cells, for a table.
 //!
 //! There is one line per window and group. If the pipeline has top columns, there is one line per
-//! rank instead: the top columns are side by side, and the other columns are only in the first line.
-//! The bounds of approximate numbers are in brackets unless the number is exact. A table omits what
-//! its reader knows: the end of a window, whose size is a flag, and the digits of a float after the
-//! sixth. Counted and computed numbers have commas between thousands; keys are unchanged.
+//! rank instead: the top columns are side by side, and the other columns are only in the first
+//! line. The bounds of approximate numbers are in brackets unless the number is exact. A table
+//! omits what its reader knows: the end of a window, whose size is a flag, and the digits of a
+//! float after the sixth. Counted and computed numbers have commas between thousands; keys are
+//! unchanged.
 
 use super::cell::{Cell, unmistakable};
 use super::digits::{DIGITS, count, rounded, with_separators};

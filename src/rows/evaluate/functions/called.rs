@@ -38,8 +38,8 @@ impl Lowering<'_> {
     /// Returns the function that a node calls.
     ///
     /// # Errors
-    /// [`ErrorKind::Parse`](crate::ErrorKind::Parse) if no function has the name, or it does not take
-    /// these arguments.
+    /// [`ErrorKind::Parse`](crate::ErrorKind::Parse) if no function has the name, or it does not
+    /// take these arguments.
     pub(in crate::rows::evaluate) fn called(&self, id: Id) -> Result<&'static Function, Error> {
         let ast = self.ast;
         let Node::Call { name, args, star, distinct, by, filter } = ast.node(id) else {
