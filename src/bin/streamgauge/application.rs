@@ -1,5 +1,6 @@
 //! `streamgauge kinesis --application`: one of several processes that read a stream.
 
+use crate::early;
 use crate::failure::Failure;
 use crate::kcl::{NamedTarget, Out, check_partials, dead_letters, late_records, target};
 use crate::kinesis::connect;
@@ -26,10 +27,10 @@ pub(crate) fn run(name: &str, arguments: KinesisArguments) -> Result<(), Failure
     let (place, options) = (Place::of(&arguments)?, options(&arguments)?);
     let (input, shared) = arguments.shared();
     let settings = Settings::new(input, arguments.pipeline, &shared)?;
-    if settings.live {
+    if settings.live || settings.serve.is_some() {
         return Err(Failure::Usage(String::from(
-            "--live shows all shards of a stream, and --application reads some of them: use one of \
-             the two",
+            "--live and --serve show all shards of a stream, and --application reads some of them: \
+             leave out one of the two",
         )));
     }
     let spec = &settings.spec;
@@ -115,14 +116,19 @@ impl Place {
 struct Shards {
     settings: Settings,
     place: Place,
+    /// The interval of `emit_early`.
+    early: Option<Duration>,
 }
 
 impl Shards {
     /// Checks everything that the processor of a shard needs, so that a wrong flag is found at the
     /// start.
     fn new(settings: Settings, place: Place) -> Result<Self, Failure> {
-        let shards = Shards { settings, place };
-        let pipeline = shards.pipeline().map_err(|error| Failure::usage(&error))?;
+        let usage = |error: Error| Failure::usage(&error);
+        let mut shards = Shards { settings, place, early: None };
+        let (spec, partials) = (&shards.settings.spec, shards.place.partials.as_deref());
+        shards.early = early::of_stream(spec, &shards.options(), partials).map_err(usage)?;
+        let pipeline = shards.pipeline().map_err(usage)?;
         if shards.settings.spec.explain == Some(true) {
             say(&explained(pipeline.pipeline()));
         }
@@ -131,11 +137,15 @@ impl Shards {
         Ok(shards)
     }
 
-    fn pipeline(&self) -> Result<Declared, Error> {
+    fn options(&self) -> CompileOptions {
         let mut options = CompileOptions::default();
         (options.seed, options.flags) = (self.settings.seed, Some(self.settings.flags.clone()));
         options.lookups = self.settings.lookups.clone();
-        Declared::compile(&self.settings.spec, options)
+        options
+    }
+
+    fn pipeline(&self) -> Result<Declared, Error> {
+        Declared::compile(&self.settings.spec, self.options())
     }
 
     fn processor(
@@ -159,6 +169,9 @@ impl Shards {
         let mut work = PipelineWork::new(self.pipeline()?, open)?.packing(self.place.packing);
         if let Some(length) = self.place.idle_after {
             work = work.idle_after(length);
+        }
+        if let Some(interval) = self.early {
+            work = work.emit_early(interval);
         }
         if let Some(path) = self.settings.spec.late.as_ref().map(PathBuf::from) {
             work = work.on_late(late_records(&path).map_err(failed)?);

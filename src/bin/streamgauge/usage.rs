@@ -14,7 +14,7 @@ const EXPECTED: &[(&[&str], &str)] = &[
     (&["--filter"], "use --where CONDITION, such as --where 'status >= 500'"),
     (&["--group-by", "--groupby"], "use --group FIELD,..."),
     (
-        &["--select", "--aggregate", "--aggregates"],
+        &["--aggregate", "--aggregates"],
         "use --agg AGGREGATE,..., such as --agg 'count, sum(bytes)'",
     ),
     (&["--slide", "--step", "--hop"], "use --every DURATION, with --window for the size"),
@@ -36,7 +36,7 @@ const EXPECTED: &[(&[&str], &str)] = &[
         &["--tz", "--time-zone"],
         "use --timezone ZONE for the windows; times without an offset are UTC, and those with one are read by it",
     ),
-    (&["--follow", "--tail"], "use a pipe: tail -F FILE | streamgauge run"),
+    (&["--tail"], "use --follow, or a pipe: tail -F FILE | streamgauge run"),
     (
         &["--verbose", "-v"],
         "use --explain, which shows what a run does and how exact its answers are",

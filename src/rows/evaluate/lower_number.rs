@@ -42,7 +42,8 @@ impl Lowering<'_> {
         let ast = self.ast;
         match ast.node(id) {
             Node::Int(integer) => Ok(Num::Const(Number::Int(*integer))),
-            Node::Float(float) => Ok(Num::Const(Number::Float(*float))),
+            // Adding zero makes 0.0 of -0.0, which is equal to it.
+            Node::Float(float) => Ok(Num::Const(Number::Float(*float + 0.0))),
             Node::Duration(millis) => Ok(Num::Const(Number::Int((*millis).into()))),
             Node::Field(_) => Ok(self.num_field(id)),
             Node::Neg(of) => {

@@ -500,6 +500,14 @@ fn same_number(number: Result<Option<Number>, Why>) -> Slow<D> {
     }))
 }
 
+#[test]
+fn the_two_zeros_of_floats_are_equal() {
+    for text in ["-0.0 in (0.0)", "-(0.0) = 0.0", "0.0 = -0.0", "-0.0 = 0", "not -0.0 < 0.0"] {
+        let tree: Truth = lowered(text, |lowering, id| lowering.truth(id));
+        assert!(matches!(tree.eval(&Row::new(5)), Ok(Some(true))), "{text}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
 
