@@ -1,6 +1,6 @@
 //! `--follow`, end to end: logs that a thread writes to and rotates while the command reads them.
 
-use super::{Folder, command, streamgauge};
+use super::{Folder, GIVE_UP, command, streamgauge};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
@@ -14,9 +14,6 @@ use std::time::{Duration, Instant};
 const BATCH: u64 = 20;
 /// The time of a record that completes all windows before it.
 const FAR: u64 = 1_800_000_000_000;
-
-/// Far longer than any wait takes, also on a busy machine: a test that loses a line ends.
-const GIVE_UP: Duration = Duration::from_secs(300);
 
 /// How a log is rotated.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -181,6 +181,7 @@ fn s283_the_screen_redraws_and_obeys_keys() {
     let (mut console, mut records) = live(&folder, 100, &[]);
     console.sees("window 00:01:20");
     console.sees("open: 00:01:30, 10 so far");
+    console.sees("records 100  ");
     let lines = console.lines();
     assert!(lines[0].starts_with("streamgauge  stdin · window 10s · by ts"), "{}", lines[0]);
     assert!(lines[0].contains("● live"), "{}", lines[0]);

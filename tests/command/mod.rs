@@ -50,6 +50,10 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Duration;
+
+/// Far longer than any wait takes, also on a busy machine: a test that waits in vain ends.
+const GIVE_UP: Duration = Duration::from_secs(300);
 
 /// The output of a run of the command.
 #[derive(Debug)]

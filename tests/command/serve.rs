@@ -1,9 +1,10 @@
 //! `--serve`: the real command, asked by HTTP as written by hand.
 
-use super::{Folder, command, hits, run_of, streamgauge};
+use super::{Folder, GIVE_UP, command, hits, run_of, streamgauge};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, Stdio};
+use std::time::Instant;
 
 const FLAGS: [&str; 9] = [
     "run",
@@ -68,10 +69,12 @@ impl Served {
         self.send(&format!("GET {path} HTTP/1.1\r\nHost: localhost:{port}\r\n{headers}\r\n"))
     }
 
-    /// Asks until a reply has a text.
+    /// Asks until a reply has a text, or long enough that none ever will.
     fn until(&self, path: &str, text: &str) -> String {
+        let begin = Instant::now();
         loop {
             let reply = self.get(path, "");
+            assert!(begin.elapsed() < GIVE_UP, "{text:?} is not in {reply}");
             if reply.contains(text) {
                 return reply;
             }
@@ -123,10 +126,10 @@ fn s287_the_page_and_the_health_of_a_run_that_goes_on() {
 #[test]
 fn s288_metrics_are_of_the_newest_window() {
     let served = Served::start(&[], 100);
-    let text = served.until("/metrics", "streamgauge_answer{column=\"count\"} 10");
+    let text = served.until("/metrics", "\nstreamgauge_window_start_seconds 1704067280\n");
     let text = text.replace("\r\n", "\n");
     assert!(text.contains("\ncontent-type: text/plain; version=0.0.4; charset=utf-8\n"), "{text}");
-    assert!(text.contains("\nstreamgauge_window_start_seconds 1704067280\n"), "{text}");
+    assert!(text.contains("\nstreamgauge_answer{column=\"count\"} 10\n"), "{text}");
     served.until("/metrics", "streamgauge_records_total 100");
     let accept = "Accept: application/openmetrics-text; version=1.0.0,text/plain;q=0.5\r\n";
     let open = served.get("/metrics", accept);
