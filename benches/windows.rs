@@ -312,8 +312,8 @@ fn scale(criterion: &mut Criterion, hits: &[Hit]) {
     group.finish();
 }
 
-/// Four records of each of 100,000 users in the first 20 seconds of each of 10 minutes, in the order
-/// of time: 1 M sessions, and as many pairs of a minute and a user.
+/// Four records of each of 100,000 users in the first 20 seconds of each of 10 minutes, in the
+/// order of time: 1 M sessions, and as many pairs of a minute and a user.
 fn visits() -> Vec<Click> {
     let mut state = 7u64;
     let mut visits: Vec<Click> = (0..4_000_000u32)

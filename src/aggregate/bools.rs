@@ -40,7 +40,7 @@ pub struct BoolOr<V> {
 }
 
 /// Returns true if a truth value, a `bool` or an `Option` of one, is true in all records in which
-/// it is not missing; `None` if there are none. Counts both, so windows can slide by subtraction.
+/// it is not missing; `None` without records. Counts both, so windows can slide by subtraction.
 ///
 /// # Example
 /// ```

@@ -110,7 +110,7 @@ impl<E, W> TopKByWeight<E, W> {
     }
 }
 
-/// Returns a number as a weight, or `None` if it is none.
+/// Returns a number as a weight; `None` if it cannot be a weight.
 #[inline]
 fn weight_of(number: impl Number) -> Option<u64> {
     number.widen().to_weight()

@@ -29,7 +29,7 @@ impl Cursor {
         Cursor { iterator: None, place, due: now, failures: 0, millis_behind: None }
     }
 
-    /// Returns the iterator of the next page; `None` if there is none yet.
+    /// Returns the iterator of the next page; `None` before it is known.
     ///
     /// # Errors
     /// Those of [`failed`](Cursor::failed).

@@ -117,7 +117,7 @@ impl Streams {
         self.call(&what, call.send()).map(drop)
     }
 
-    /// Splits and merges shards until there are so many with hash ranges of equal size:
+    /// Splits and merges shards until their number is `shards`, with hash ranges of equal size:
     /// UpdateShardCount. Kinesis at most doubles or halves their number in one call, and takes 10
     /// calls a stream in 24 hours. The stream is UPDATING meanwhile.
     ///

@@ -67,7 +67,7 @@ struct Reading {
 
 /// The next bytes of a file.
 pub(super) enum Next {
-    /// There are none yet.
+    /// The file has no new bytes yet.
     Nothing,
     /// The file does not begin with its counted bytes any more.
     Cut,

@@ -222,9 +222,8 @@ impl Setup<'_> {
         for look in 0..INDEX_LOOKS {
             let table = self.describe(name)?;
             let indexes = table.map(|table| table.global_secondary_indexes.unwrap_or_default());
-            let index = indexes.unwrap_or_default().into_iter();
-            let mut index = index;
-            let index = index.find(|index| index.index_name.as_deref() == Some(OWNER_INDEX));
+            let mut indexes = indexes.unwrap_or_default().into_iter();
+            let index = indexes.find(|index| index.index_name.as_deref() == Some(OWNER_INDEX));
             match index.map(|index| index.index_status) {
                 Some(Some(IndexStatus::Active)) => return Ok(()),
                 None => self.ask_for_index(name).map(drop)?,

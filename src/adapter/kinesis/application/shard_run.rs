@@ -254,7 +254,7 @@ impl<'a, W: ShardWork, S: Store> ShardRun<'a, W, S> {
         Ok(Step::Wait(Duration::ZERO))
     }
 
-    /// Reads a page, and moves the cursor behind it. `None` if there is none now.
+    /// Reads a page, and moves the cursor behind it. `None` if no page can be read now.
     fn next_page(&mut self, around: &mut Surroundings<'_>) -> Result<Option<RecordPage>, Error> {
         let Phase::Reading(cursor) = &mut self.phase else { return Ok(None) };
         let now = around.clock.now();

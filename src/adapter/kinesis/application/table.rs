@@ -137,10 +137,10 @@ pub(super) trait LeaseTable {
     /// Returns the keys of the leases of a worker, as they were some time ago.
     fn owned_by(&self, worker: &str) -> Result<Vec<String>, TableError>;
 
-    /// Creates a row, if there is none with this key.
+    /// Creates a row, if no row has this key.
     fn create(&self, kind: Kind, key: &str, item: Item) -> Result<(), TableError>;
 
-    /// Changes a row. Without a condition it creates the row if there is none.
+    /// Changes a row. Without a condition it creates a missing row.
     fn update(&self, kind: Kind, key: &str, update: &Update) -> Result<(), TableError>;
 
     /// Deletes a row if the conditions hold.
