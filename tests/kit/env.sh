@@ -6,7 +6,7 @@ RUN_DIR="${RUN_DIR:-$KIT_DIR/run}"                           # process ids, logs
 P_KINESIS="${P_KINESIS:-4568}" P_KINESIS_TLS="${P_KINESIS_TLS:-4567}" P_DYNAMODB="${P_DYNAMODB:-5555}"
 PYTHON="$KIT_DIR/venv/bin/python3"
 KINESIS="${KINESIS:-http://127.0.0.1:$P_KINESIS}"
-export KINESIS
+export KINESIS RUN_DIR P_DYNAMODB                            # the Python tests read them
 mkdir -p "$KIT_DIR" "$RUN_DIR"
 
 # Whether something listens on a port of the loopback interface.
