@@ -28,13 +28,35 @@ group = "c"
 agg = "count, sum(n), distinct(k)"
 "#;
 
+/// Several queries over the same records.
+const QUERIES: &str = r#"
+time = "ts"
+time_format = "ms"
+max_delay = "10m"
+max_ahead = "off"
+[[query]]
+name = "hits"
+window = "10s"
+group = "c"
+agg = "count, sum(n), distinct(k)"
+[[query]]
+name = "thirds"
+window = "30s"
+every = "7s"
+where = "n % 3 = 0"
+[[query]]
+name = "visits"
+session = "700ms"
+group = "k"
+"#;
+
 /// Records arrive from here on. Before it only the backlog is there.
 const QUIET_UNTIL: i64 = 20_000;
 
 type Reading = StreamProcessor<Handle, Declared, Arc<MemoryStore>>;
 
-fn declared() -> Declared {
-    let spec = PipelineSpec::from_toml(PIPELINE, "hits.toml").unwrap();
+fn declared(toml: &str) -> Declared {
+    let spec = PipelineSpec::from_toml(toml, "hits.toml").unwrap();
     Declared::compile(&spec, CompileOptions::default()).unwrap()
 }
 
@@ -74,8 +96,8 @@ impl Script {
     }
 
     /// Returns the lines of a batch over the payloads that arrived from this time on.
-    fn expected(&self, from: i64) -> String {
-        let mut pipeline = declared();
+    fn expected(&self, toml: &str, from: i64) -> String {
+        let mut pipeline = declared(toml);
         let shard = pipeline.open_shard(ShardId::new("all")).unwrap();
         for (index, (_, payload)) in self.payloads.iter().filter(|(at, _)| *at >= from).enumerate()
         {
@@ -119,6 +141,7 @@ enum Output {
 
 /// Starts a process that reads the stream.
 fn start(
+    toml: &str,
     stream: &Handle,
     store: &Arc<MemoryStore>,
     (output, from, seed): (&Output, StreamStart, u64),
@@ -129,7 +152,7 @@ fn start(
         Output::Memory(_) => None,
     };
     let (lines, out) = (output.clone(), file.clone());
-    let work = PipelineWork::new(declared(), move |_, _| {
+    let work = PipelineWork::new(declared(toml), move |_, _| {
         Ok(match (&lines, &out) {
             (_, Some(file)) => Box::new(JsonLinesSink::new(file.clone())),
             (Output::Memory(lines), _) => Box::new(JsonLinesSink::new(lines.clone())),
@@ -150,7 +173,12 @@ fn start(
 
 /// Reads a stream to its end, with processes that are killed or end in order. Returns the faults
 /// that there were.
-fn read_all(script: &Script, output: &Output, (from, seed): (StreamStart, u64)) -> Handle {
+fn read_all(
+    toml: &str,
+    script: &Script,
+    output: &Output,
+    (from, seed): (StreamStart, u64),
+) -> Handle {
     let mut dice = Dice::new(seed ^ 0x5EED);
     let (shards, faults) = (1 + dice.below(5) as u32, dice.below(3) * 4);
     let cloud = Cloud::new(seed, shards, faults, script.events.clone());
@@ -162,7 +190,7 @@ fn read_all(script: &Script, output: &Output, (from, seed): (StreamStart, u64)) 
     loop {
         let mut process = match reading.take() {
             Some(reading) => reading,
-            None => match start(&stream, &store, (output, from, seed + steps)) {
+            None => match start(toml, &stream, &store, (output, from, seed + steps)) {
                 Ok(reading) => reading,
                 // The first listing fails where three attempts do.
                 Err(error) => {
@@ -229,10 +257,10 @@ fn s210_s211_s212_s214_every_record_counts_once_whatever_happens() {
             _ => (StreamStart::AtTime(Timestamp::from_millis(7)), 7),
         };
         let lines = Lines::default();
-        let stream = read_all(&script, &Output::Memory(lines.clone()), (from, seed));
+        let stream = read_all(PIPELINE, &script, &Output::Memory(lines.clone()), (from, seed));
         seen.extend(stream.0.borrow().seen.iter().copied());
         let found = String::from_utf8(lines.0.take()).unwrap();
-        assert_eq!(by_row(&found), by_row(&script.expected(counted)), "seed {seed}");
+        assert_eq!(by_row(&found), by_row(&script.expected(PIPELINE, counted)), "seed {seed}");
     }
     assert_eq!(
         seen.into_iter().collect::<Vec<_>>(),
@@ -246,10 +274,36 @@ fn s213_a_file_of_answers_is_that_of_a_run_byte_for_byte() {
         let path = std::env::temp_dir()
             .join(format!("streamgauge-stream-{}-{seed}.jsonl", std::process::id()));
         let script = Script::new(seed);
-        read_all(&script, &Output::File(path.clone()), (StreamStart::TrimHorizon, seed));
+        read_all(PIPELINE, &script, &Output::File(path.clone()), (StreamStart::TrimHorizon, seed));
         let found = std::fs::read_to_string(&path).unwrap();
         std::fs::remove_file(&path).unwrap();
-        assert_eq!(found, script.expected(0), "seed {seed}");
+        assert_eq!(found, script.expected(PIPELINE, 0), "seed {seed}");
+    }
+}
+
+/// Returns the lines of each query, in their order.
+fn by_query(lines: &str) -> BTreeMap<String, Vec<&str>> {
+    let mut queries = BTreeMap::<_, Vec<_>>::new();
+    for line in lines.lines() {
+        let row: serde_json::Value = serde_json::from_str(line).unwrap();
+        queries.entry(row["query"].to_string()).or_default().push(line);
+    }
+    queries
+}
+
+#[test]
+fn s225_each_query_of_a_stream_has_the_rows_of_a_run() {
+    for seed in 2000..2012 {
+        let path = std::env::temp_dir()
+            .join(format!("streamgauge-queries-{}-{seed}.jsonl", std::process::id()));
+        let script = Script::new(seed);
+        let output = Output::File(path.clone());
+        read_all(QUERIES, &script, &output, (StreamStart::TrimHorizon, seed));
+        let found = std::fs::read_to_string(&path).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        let expected = script.expected(QUERIES, 0);
+        assert_eq!(by_query(&expected).len(), 3, "seed {seed}");
+        assert_eq!(by_query(&found), by_query(&expected), "seed {seed}");
     }
 }
 
@@ -258,7 +312,7 @@ fn s214_a_stream_does_not_begin_in_the_future() {
     let stream = Handle(Rc::new(RefCell::new(Cloud::new(5, 2, 0, Vec::new()))));
     let from = StreamStart::AtTime(Timestamp::from_millis(60_000));
     let output = Output::Memory(Lines::default());
-    let error = start(&stream, &Arc::default(), (&output, from, 1)).err().unwrap();
+    let error = start(PIPELINE, &stream, &Arc::default(), (&output, from, 1)).err().unwrap();
     assert_eq!(error.kind(), ErrorKind::InvalidArgument);
     assert!(error.to_string().contains("in the future"), "{error}");
 }
@@ -288,13 +342,13 @@ fn s215_a_user_record_of_another_shard_is_dropped() {
     let lines = Lines::default();
     let output = Output::Memory(lines.clone());
     let from = StreamStart::TrimHorizon;
-    let mut reading = start(&stream, &Arc::default(), (&output, from, 1)).unwrap();
+    let mut reading = start(PIPELINE, &stream, &Arc::default(), (&output, from, 1)).unwrap();
     for _ in 0..20 {
         reading.step(&mut stream.clone()).unwrap();
     }
     reading.finish().unwrap();
     let found = String::from_utf8(lines.0.take()).unwrap();
-    assert_eq!(by_row(&found), by_row(&script.expected(0)));
+    assert_eq!(by_row(&found), by_row(&script.expected(PIPELINE, 0)));
     assert_eq!(reading.records(), 2);
 }
 
@@ -305,11 +359,11 @@ fn s216_of_two_processes_with_the_same_state_the_older_one_stops() {
     let stream = Handle(Rc::new(RefCell::new(cloud)));
     let (store, output) = (Arc::new(MemoryStore::new()), Output::Memory(Lines::default()));
     let with = (&output, StreamStart::TrimHorizon, 1);
-    let mut older = start(&stream, &store, with).unwrap();
+    let mut older = start(PIPELINE, &stream, &store, with).unwrap();
     for _ in 0..50 {
         older.step(&mut stream.clone()).unwrap();
     }
-    let mut newer = start(&stream, &store, with).unwrap();
+    let mut newer = start(PIPELINE, &stream, &store, with).unwrap();
     let stopped = (0..2000).find_map(|_| {
         stream.0.borrow_mut().forget_calls();
         older.step(&mut stream.clone()).err()

@@ -34,6 +34,12 @@ fn declared() -> Declared {
     Declared::compile(&spec, CompileOptions::default()).unwrap()
 }
 
+fn line(row: &RowEmission) -> String {
+    let mut line = Vec::new();
+    JsonLines::default().append(row, &mut line);
+    String::from_utf8(line).unwrap()
+}
+
 fn payload(n: usize) -> Vec<u8> {
     match n % 23 {
         22 => b"oops".to_vec(),
@@ -53,10 +59,8 @@ fn record(n: usize) -> Record {
 }
 
 fn add(lines: &mut Lines, row: &RowEmission) {
-    let mut line = Vec::new();
-    JsonLines::default().append(row, &mut line);
     let all = lines.entry(row.form.query.clone().unwrap()).or_default();
-    let line = String::from_utf8(line).unwrap();
+    let line = line(row);
     // After a crash a row can be written again, with the same content.
     if !all.contains(&line) {
         all.push(line);
@@ -76,6 +80,23 @@ fn expected(records: usize, finish: bool) -> Lines {
         pipeline.finish();
         while let Some(row) = pipeline.next_emission().unwrap() {
             add(&mut lines, &row);
+        }
+    }
+    lines
+}
+
+/// Returns all lines of runs over each batch by itself, in their order.
+fn batch_by_batch(batches: &[Range<usize>]) -> Vec<String> {
+    let mut lines = Vec::new();
+    for batch in batches {
+        let mut pipeline = declared();
+        let shard = pipeline.open_shard(ShardId::new("s")).unwrap();
+        for n in batch.clone() {
+            RecordPipeline::push(&mut pipeline, shard, &record(n)).unwrap();
+        }
+        pipeline.finish();
+        while let Some(row) = pipeline.next_emission().unwrap() {
+            lines.push(line(&row));
         }
     }
     lines
@@ -181,5 +202,26 @@ proptest! {
             drop(daemon.run(&mut processor, &mut StepClock::new(0)));
         }
         prop_assert_eq!(&std::mem::take(&mut *lines.lock().unwrap()), &streamed);
+    }
+    #[test]
+    fn s225_a_function_without_a_state_answers_each_query_for_each_batch(
+        cuts in prop::collection::vec((1..40usize, 0..9usize), 0..6),
+    ) {
+        let batches = batches(&cuts, 120);
+        let lines = Arc::new(Mutex::new(Vec::new()));
+        let sink = {
+            let lines = lines.clone();
+            each(move |row: RowEmission| {
+                lines.lock().unwrap().push(line(&row));
+                Ok(())
+            })
+        };
+        let now = Timestamp::from_millis(START + 60_000);
+        let mut handler = Handler::new(declared(), sink).unwrap().stateless();
+        for batch in &batches {
+            handler.handle_bytes(event(batch.clone()).to_string().as_bytes(), now).unwrap();
+        }
+        let lines = std::mem::take(&mut *lines.lock().unwrap());
+        prop_assert_eq!(lines, batch_by_batch(&batches));
     }
 }
