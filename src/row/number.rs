@@ -255,9 +255,37 @@ pub(crate) fn number_of(value: Value<'_>) -> Result<Option<Number>, NotANumber> 
     }
 }
 
+/// Returns `x * unit` as an integer, where `unit` is a power of ten. Halves are rounded away from
+/// zero, but what is only near a half is not one: 0.015 is a little less, and so is `0.015 * 100`,
+/// which the remainder of the product tells.
+pub(crate) fn rounded_product(x: f64, unit: f64) -> f64 {
+    let product = x * unit;
+    let is_below_half =
+        product.fract().abs() == 0.5 && unit >= 1.0 && x.mul_add(unit, -product) * x.signum() < 0.0;
+    if is_below_half { product.trunc() } else { product.round() }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn products_are_rounded_by_their_exact_value() {
+        for (x, rounded) in [
+            (0.015, 1.0),
+            (-0.015, -1.0),
+            (0.285, 28.0),
+            (1.005, 100.0),
+            (2.345, 235.0),
+            (0.125, 13.0),
+            (-0.125, -13.0),
+            (0.025, 3.0),
+            (0.0, 0.0),
+        ] {
+            assert_eq!(rounded_product(x, 100.0), rounded, "{x}");
+        }
+        assert_eq!(rounded_product(250.0, 0.01), 3.0);
+    }
     use proptest::prelude::*;
 
     #[test]

@@ -6,6 +6,7 @@
 
 use crate::query::aggregates::Scalar;
 use crate::query::expression::Op;
+use crate::row::number::rounded_product;
 use crate::row::{Number, OutputValue};
 
 /// A number and its bounds. An exact number has none.
@@ -160,9 +161,9 @@ fn rounded(number: Number, decimals: i32) -> Option<Number> {
         Number::Int(_) if decimals >= 0 => Some(number),
         _ => {
             let scale = 10f64.powi(decimals);
-            let scaled = number.to_f64() * scale;
+            let scaled = rounded_product(number.to_f64(), scale);
             // A float this large has no decimals.
-            if scaled.is_finite() { finite(scaled.round() / scale) } else { Some(number) }
+            if scaled.is_finite() { finite(scaled / scale) } else { Some(number) }
         }
     }
 }

@@ -10,6 +10,7 @@ use super::function::{Call, Function, Gives};
 use crate::error::Error;
 use crate::query::expression::Op;
 use crate::row::Number;
+use crate::row::number::rounded_product;
 
 type Result1 = Result<Option<Number>, WhyKind>;
 
@@ -188,7 +189,7 @@ fn round(number: Number, digits: Number) -> Result1 {
         })),
         Number::Float(x) => {
             let unit = 10f64.powi(digits);
-            let scaled = (x * unit).round() / unit;
+            let scaled = rounded_product(x, unit) / unit;
             // Where the unit is out of range, all digits are there, or none.
             let rounded = if scaled.is_finite() {
                 scaled
