@@ -8,6 +8,7 @@ mod decimal;
 mod digits;
 mod field_value;
 pub(crate) mod fields;
+pub(crate) mod interval_text;
 pub(crate) mod json_array;
 pub(crate) mod key;
 mod not_a_time;

@@ -14,7 +14,7 @@ import sys
 import duckdb
 
 # Rows of which no field is of another type than its name says: `i` and `j` are integers, `f` and `g`
-# floats, `s` and `u` text, `t` a time, `b` a truth value. One in five values is null.
+# floats, `s` and `u` text, `t` a time, `b` a truth value, `d` text of a duration. One in five values is null.
 ROWS = 12
 # Expressions of one run of the command.
 BATCH = 50
@@ -27,6 +27,7 @@ def rows(rng):
     integers = [0, 1, -1, 2, 3, -7, 10, 100, 2**31, -(2**63), 2**63 - 1, 2**64, 10**30, -(10**37)]
     floats = [0.5, -0.25, 1.5, 2.5, -2.5, 0.1, 1e-9, 123456.789, 1e15 + 0.5, -7.25e9 - 0.75]
     texts = ["", "a", "b", "ab", "a/b/c", "/api/v1/items", "Hello World", "héllo", "  x ", "aXbXc", "a%b_c", "it's"]
+    durations = ["90s", "1h30m", "1 hour 30 minutes", "01:30:00", "26:00:00.25", "-5 minutes", "500ms", "00:00:07"]
     times = ["2024-01-01T00:00:00", "2023-12-31T23:59:59.999", "2024-02-29T12:34:56.789", "1969-07-20T20:17:40", "2025-10-26T01:30:00"]
     return [
         {
@@ -39,6 +40,7 @@ def rows(rng):
             "u": some(rng.choice(texts)),
             "t": some(rng.choice(times)),
             "b": some(rng.random() < 0.5),
+            "d": some(rng.choice(durations)),
         }
         for index in range(ROWS)
     ]
@@ -102,6 +104,23 @@ class Generator:
             lambda: one("cast({} as double)", "cast({} as double)", self.number(depth - 1)),
             lambda: self.shared(self.float, depth),
             lambda: one("epoch({})", "epoch({})", self.time(depth - 1)),
+            lambda: one("epoch({})", "epoch({})", self.duration(depth - 1)),
+        )
+
+    def duration(self, depth):
+        """An interval without days, which ours do not have."""
+        if depth <= 0 or self.rng.random() < 0.4:
+            return self.pick(
+                lambda: one("cast({} as interval)", "cast({} as interval)", ("d", "d")),
+                lambda: one("try_cast({} as interval)", "try_cast({} as interval)", self.text(0)),
+                lambda: ("interval '90' minute", "interval '90' minute"),
+                lambda: ("'00:02:00.5'::interval", "'00:02:00.5'::interval"),
+            )
+        inner = lambda: self.duration(depth - 1)
+        return self.pick(
+            lambda: binary(self.rng.choice(["+", "-"]), inner(), inner()),
+            lambda: one("cast(cast({} as text) as interval)", "cast(cast({} as varchar) as interval)", inner()),
+            lambda: self.shared(self.duration, depth),
         )
 
     def round(self, depth):
@@ -128,6 +147,7 @@ class Generator:
             lambda: call("split_part", inner(), (("'/'", "'/'")), small()),
             lambda: call("replace", inner(), inner(), inner()),
             lambda: one("cast({} as text)", "cast({} as varchar)", self.integer(depth - 1)),
+            lambda: one("cast({} as text)", "cast({} as varchar)", self.duration(depth - 1)),
             lambda: self.regexp(depth),
             lambda: self.shared(self.text, depth),
         )
@@ -155,6 +175,7 @@ class Generator:
         return self.pick(
             lambda: one(f"date_trunc('{unit}', {{}})", f"date_trunc('{unit}', {{}})::timestamp", self.time(depth - 1)),
             lambda: one(f"({{}} + {interval})", f"({{}} + {interval})", self.time(depth - 1)),
+            lambda: binary("+", self.time(depth - 1), self.duration(depth - 1)),
             lambda: one(f"({{}} - {interval})", f"({{}} - {interval})", self.time(depth - 1)),
             lambda: self.shared(self.time, depth),
         )
@@ -172,7 +193,7 @@ class Generator:
         if depth <= 0:
             return ("b", "b")
         operator = self.rng.choice(["=", "<>", "<", "<=", ">", ">="])
-        kind = self.rng.choice([self.integer, self.float, self.text, self.time])
+        kind = self.rng.choice([self.integer, self.float, self.text, self.time, self.duration])
         pair = lambda: (kind(depth - 1), kind(depth - 1))
         inner = lambda: self.truth(depth - 1)
         pattern = self.rng.choice(["a%", "%b", "%a%", "_", "a%c", "%", "h_llo", ""])
@@ -299,14 +320,14 @@ def main():
     rng = random.Random(seed)
     db = duckdb.connect()
     db.execute("set threads = 1")
-    db.execute("create table r (id int, i hugeint, j hugeint, f double, g double, s varchar, u varchar, t timestamp, b bool)")
+    db.execute("create table r (id int, i hugeint, j hugeint, f double, g double, s varchar, u varchar, t timestamp, b bool, d varchar)")
     generator = Generator(rng)
     compared = errors = 0
     differing = {}
     for start in range(0, count, BATCH):
         table = rows(rng)
         db.execute("delete from r")
-        db.executemany("insert into r values (?, ?::hugeint, ?::hugeint, ?, ?, ?, ?, ?::timestamp, ?)", [[None if value is None else str(value) if key in "ij" else value for key, value in row.items()] for row in table])
+        db.executemany("insert into r values (?, ?::hugeint, ?::hugeint, ?, ?, ?, ?, ?::timestamp, ?, ?)", [[None if value is None else str(value) if key in "ij" else value for key, value in row.items()] for row in table])
         records = "".join(json.dumps(row) + "\n" for row in table)
         pairs = [generator.any() for _ in range(min(BATCH, count - start))]
         answers = ours(binary, records, [pair[0] for pair in pairs])

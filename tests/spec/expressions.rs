@@ -76,6 +76,35 @@ fn s141_a_value_of_another_kind_is_a_dead_letter_unless_it_is_in_a_condition() {
 }
 
 #[test]
+fn s250_intervals_are_cast_from_text_and_to_text() {
+    for (expression, value) in [
+        ("cast(d as interval)", "5400000:1"),
+        ("cast(cast(d as interval) as text)", "\"01:30:00\":1"),
+        ("cast(d as interval) + '90s'::interval > interval '1:31' ", "true:1"),
+        ("epoch('2 days 01:00:00'::interval)", "176400:1"),
+        ("(timestamp '2025-01-03 01:00:00' - timestamp '2025-01-01')::text", "\"49:00:00\":1"),
+        ("'took ' || cast(d as interval) * -1.5", "\"took -02:15:00\":1"),
+        ("cast(interval '1' second / 3 as text)", "\"00:00:00.333\":1"),
+        ("timestamp '2025-01-01' + cast(d as interval)", "\"2025-01-01T01:30:00.000Z\":1"),
+        ("cast(coalesce(none, d) as interval)", "5400000:1"),
+        ("try_cast(n as interval)", "null:1"),
+        ("try_cast('soon' as interval)", "null:1"),
+    ] {
+        assert_eq!(groups(expression, &["{\"d\":\"1h30m\",\"n\":90}"]), [value], "{expression}");
+    }
+    let toml = "let = 'd = cast(took as interval)'\ngroup = 'd'\n";
+    for (took, shown) in [("\"soon\"", "\"soon\""), ("90", "90"), ("true", "true")] {
+        let why = "is not a duration such as 90s, 1 hour 30 minutes or 01:30:00";
+        let record = format!("{{\"took\":{took}}}");
+        assert_eq!(reason(toml, &record), format!("column 10: took: {shown} {why}"));
+    }
+    let mut pipeline = pipeline("where = 'cast(took as interval) > 5m'\n");
+    assert_eq!(push_json(&mut pipeline, "a", "{\"took\":\"soon\"}"), Outcome::Filtered);
+    assert_eq!(push_json(&mut pipeline, "a", "{\"took\":\"00:06:00\"}"), Outcome::Applied);
+    assert_eq!(pipeline.null_counts().other_kind, 1);
+}
+
+#[test]
 fn s143_what_comes_after_the_part_that_decides_is_not_computed() {
     let lines = ["{\"x\":\"abc\"}", "{}", "{\"x\":\"7\"}"];
     for (expression, expected) in [

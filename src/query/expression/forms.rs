@@ -6,8 +6,9 @@ use super::lexer::{Kind, Token};
 use super::parser::{PATTERN, Parser};
 use crate::error::Error;
 use crate::nearest::nearest;
+use crate::row::interval_text::{UNITS, read_interval, singular, unit};
 use crate::row::time_words::read_known;
-use crate::time::{Timestamp, parse_duration};
+use crate::time::Timestamp;
 
 /// The names of types, the canonical ones first.
 const TYPES: [(&str, Type); 24] = [
@@ -35,16 +36,6 @@ const TYPES: [(&str, Type); 24] = [
     ("timestamptz", Type::Time),
     ("datetime", Type::Time),
     ("duration", Type::Duration),
-];
-
-/// The units of an interval, in milliseconds.
-const UNITS: [(&str, i64); 6] = [
-    ("millisecond", 1),
-    ("second", 1000),
-    ("minute", 60_000),
-    ("hour", 3_600_000),
-    ("day", 86_400_000),
-    ("week", 604_800_000),
 ];
 
 /// The units of an interval that have no fixed length, in months.
@@ -113,7 +104,7 @@ impl Parser<'_> {
             self.bump()?;
             count.parse::<u32>().ok().and_then(|n| n.checked_mul(*unit)).map(Node::Months)
         } else {
-            interval_text(&text).map(Node::Duration)
+            read_interval(&text).map(Node::Duration)
         };
         let Some(node) = node else {
             let why = format!(
@@ -352,31 +343,4 @@ impl Parser<'_> {
         self.bump()?;
         self.add(word.start, Node::Text(word.raw.to_ascii_lowercase().into()))
     }
-}
-
-/// Returns a unit in lower case, and in the singular.
-fn singular(word: &str) -> String {
-    let folded = word.to_ascii_lowercase();
-    folded.strip_suffix('s').map(str::to_owned).unwrap_or(folded)
-}
-
-/// Returns the milliseconds of a unit, which may be in the plural.
-fn unit(word: &str) -> Option<i64> {
-    let word = singular(word);
-    UNITS.iter().find(|(name, _)| *name == word).map(|(_, millis)| *millis)
-}
-
-/// Returns the milliseconds of a text such as `1h30m` or `1 hour 30 minutes`.
-fn interval_text(text: &str) -> Option<i64> {
-    if let Ok(length) = parse_duration(text) {
-        return i64::try_from(length.as_millis()).ok();
-    }
-    let words: Vec<&str> = text.split_whitespace().collect();
-    let (pairs, []) = words.as_chunks::<2>() else { return None };
-    let mut total = None;
-    for [count, name] in pairs {
-        let part = count.parse::<i64>().ok()?.checked_mul(unit(name)?)?;
-        total = Some(total.unwrap_or(0i64).checked_add(part)?);
-    }
-    total
 }

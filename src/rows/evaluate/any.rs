@@ -3,6 +3,7 @@
 use super::tree::{Any, LookupTree, Reading};
 use super::why::{Why, WhyKind};
 use crate::query::literal::Operator;
+use crate::row::interval_text::read_interval;
 use crate::row::number::number_of;
 use crate::row::time_words::read_known;
 use crate::row::{Number, Row, Value};
@@ -67,6 +68,19 @@ impl Reading {
         match number_of(row.value(self.slot)) {
             Ok(number) => Ok(number),
             Err(_) => self.of_other_kind(row, WhyKind::NotANumber).map(|()| None),
+        }
+    }
+
+    /// Returns the milliseconds of the field as a duration.
+    pub(super) fn duration(&self, row: &Row) -> Result<Option<Number>, Why> {
+        let millis = match row.value(self.slot) {
+            value if value.is_missing() => return Ok(None),
+            Value::Text(text) | Value::Untyped(text) => read_interval(text),
+            _ => None,
+        };
+        match millis {
+            Some(millis) => Ok(Some(Number::Int(millis.into()))),
+            None => self.of_other_kind(row, WhyKind::NotADuration).map(|()| None),
         }
     }
 

@@ -4,10 +4,11 @@ use super::arithmetic::float;
 use super::lowering::Lowering;
 use super::names::Kind;
 use super::number::whole;
-use super::tree::{Extreme, Num, Typed};
+use super::tree::{Extreme, Num, Text, Typed};
 use super::why::WhyKind;
 use crate::error::Error;
 use crate::query::expression::{Id, Node, Op, Type};
+use crate::row::interval_text::read_interval;
 use crate::row::{Number, Row};
 
 impl Lowering<'_> {
@@ -52,6 +53,7 @@ impl Lowering<'_> {
             }
             Node::Binary(..) => self.arithmetic(id),
             Node::Case { .. } => Ok(Num::Case(self.choice(id, Self::num, || Num::Null)?)),
+            Node::Cast { of, to: Type::Duration, trying } => self.duration_cast(id, *of, *trying),
             Node::Cast { of, to, trying } => self.num_cast(id, (*of, *to), *trying),
             Node::Call { name, args, .. } => match &**name {
                 "coalesce" => Ok(Num::Coalesce(self.each(args, Self::num)?)),
@@ -158,13 +160,40 @@ impl Lowering<'_> {
             (Type::Int, true) => Num::OfNumber(try_integer, Box::new(num), self.place(id)),
             (Type::Int, false) => Num::OfNumber(integer, Box::new(num), self.place(id)),
             (Type::Float, _) => Num::OfNumber(as_float, Box::new(num), self.place(id)),
-            (Type::Duration, _) => {
-                return Err(self
-                    .ast
-                    .error(id, "a duration is written as interval '5' minute or 5m"));
-            }
             _ => num,
         })
+    }
+
+    fn duration_cast(&mut self, id: Id, of: Id, trying: bool) -> Result<Num, Error> {
+        let lenient = trying || self.lenient;
+        match self.kind(of)? {
+            Kind::Null => Ok(Num::Null),
+            Kind::Duration => self.num(of),
+            Kind::Field if matches!(self.ast.node(of), Node::Field(_)) => match trying {
+                true => self.silently(|l| Ok(l.duration_field(of))),
+                false => Ok(self.duration_field(of)),
+            },
+            Kind::Text | Kind::Field => {
+                let (text, place) = (Box::new(self.text(of)?), self.place(id));
+                if let (Text::Const(text), false) = (&*text, trying)
+                    && let Err(why) = duration(text)
+                {
+                    return Err(self.ast.error(of, format!("'{text}' {}", why.words())));
+                }
+                Ok(Num::OfText(if lenient { try_duration } else { duration }, text, place))
+            }
+            kind => Err(self.wrong_kind(of, kind, Kind::Duration)),
+        }
+    }
+
+    fn duration_field(&mut self, id: Id) -> Num {
+        match self.named(id) {
+            Some(named) => {
+                self.names.others.push(named.slot);
+                Num::Duration(self.reading(id, named.slot))
+            }
+            None => Num::Null,
+        }
     }
 }
 
@@ -198,6 +227,16 @@ fn integer(number: Number) -> Result<Option<Number>, WhyKind> {
 
 fn try_integer(number: Number) -> Result<Option<Number>, WhyKind> {
     Ok(integer(number).unwrap_or(None))
+}
+
+/// Returns the milliseconds of a duration that a text spells.
+fn duration(text: &str) -> Result<Option<Number>, WhyKind> {
+    let millis = read_interval(text).ok_or(WhyKind::NotADuration)?;
+    Ok(Some(Number::Int(millis.into())))
+}
+
+fn try_duration(text: &str) -> Result<Option<Number>, WhyKind> {
+    Ok(duration(text).unwrap_or(None))
 }
 
 fn as_float(number: Number) -> Result<Option<Number>, WhyKind> {

@@ -33,7 +33,8 @@ impl Lowering<'_> {
     /// Lowers a value of any kind that becomes text, as in `a || b`.
     pub(super) fn any_text(&mut self, id: Id) -> Result<Text, Error> {
         Ok(match self.kind(id)? {
-            Kind::Number | Kind::Duration => Text::OfNum(Box::new(self.num(id)?)),
+            Kind::Number => Text::OfNum(Box::new(self.num(id)?)),
+            Kind::Duration => Text::OfDuration(Box::new(self.num(id)?)),
             Kind::Bool => Text::OfTruth(Box::new(self.truth(id)?)),
             Kind::Time => Text::OfInstant(Box::new(self.instant(id)?)),
             Kind::Null | Kind::Field | Kind::Text => self.text(id)?,

@@ -98,7 +98,7 @@ impl<'a> Lowering<'a> {
         Step { place: self.place(id), shared: self.shared.clone() }
     }
 
-    /// Returns the reading of a field as a number or a time.
+    /// Returns the reading of a field as a number, a time or a duration.
     pub(super) fn reading(&mut self, id: Id, slot: usize) -> Reading {
         let place = self.source.add(self.ast.column(id), self.ast.written(id), Some(slot));
         Reading { slot, place, lenient: self.lenient, shared: self.shared.clone() }
@@ -266,6 +266,11 @@ impl<'a> Lowering<'a> {
             }
             (Kind::Number, Kind::Time) => format!("; write to_timestamp({written}) for seconds"),
             (Kind::Time, Kind::Number) => format!("; write epoch({written}) for seconds"),
+            (Kind::Number, Kind::Duration) => {
+                format!("; write {written} * interval '1' second for seconds")
+            }
+            (Kind::Text, Kind::Duration) => format!("; write cast({written} as interval)"),
+            (Kind::Duration, Kind::Text) => format!("; write cast({written} as text)"),
             (Kind::Text, Kind::Time) => format!("; write cast({written} as timestamp)"),
             _ => String::new(),
         };

@@ -104,6 +104,7 @@ impl Num {
                 (Some(a), Some(b)) => function(a, b).map_err(|kind| kind.at(*place)),
                 _ => Ok(None),
             },
+            Num::Duration(reading) => reading.duration(row),
             Num::Bucket(of, place) => bucket(of, row, *place),
             Num::OfText(function, of, place) => match of.eval(row)? {
                 Some(text) => function(&text).map_err(|kind| kind.at(*place)),

@@ -263,6 +263,10 @@ fn errors_name_the_column_and_the_remedy() {
         ("regexp_extract(x, 'a(b)', 2) = ''", 27, "has 1 groups, and no 2"),
         ("json_extract(x, '$..a') = ''", 17, "is not a path"),
         ("length(distinct x) > 1", 1, "distinct is for aggregates"),
+        ("cast('90 sec' as interval) > 1m", 6, "'90 sec' is not a duration such as 90s"),
+        ("90::interval > 1m", 1, "write 90 * interval '1' second for seconds"),
+        ("1m < '90s'", 6, "write cast('90s' as interval)"),
+        ("lower(5m) = 'a'", 7, "write cast(5m as text)"),
     ] {
         let error = error(text);
         assert!(error.starts_with(&format!("column {column} of ")), "{text}: {error}");

@@ -6,6 +6,7 @@ use super::number::whole;
 use super::strings::{ip_prefix, json_at, left, parameter, split_part, substr, trim};
 use super::tree::{RegexReplacement, Text};
 use super::why::{TEXT_BYTES_MAX, Why, WhyKind};
+use crate::row::interval_text::interval_text;
 use crate::row::text::{text_of, written};
 use crate::row::{Number, Row, Value};
 use regex::Regex;
@@ -23,6 +24,7 @@ impl Text {
             Text::Field(slot) => Ok(text_of(row.value(*slot))),
             Text::Any(any) => Ok(text_of(any.value(row)?)),
             Text::OfNum(of) => Ok(of.eval(row)?.map(|number| number_text(number).into())),
+            Text::OfDuration(of) => Ok(of.eval(row)?.map(|millis| duration_text(millis).into())),
             Text::OfTruth(of) => {
                 Ok(of.eval(row)?.map(|truth| if truth { "true" } else { "false" }.into()))
             }
@@ -197,6 +199,14 @@ fn index(number: Number) -> i64 {
     match number {
         Number::Int(integer) => integer.clamp(i64::MIN.into(), i64::MAX.into()) as i64,
         Number::Float(float) => float.round() as i64,
+    }
+}
+
+/// Returns the text of a duration, whose milliseconds are rounded.
+fn duration_text(millis: Number) -> String {
+    match millis {
+        Number::Int(millis) => interval_text(millis),
+        Number::Float(millis) => interval_text(millis.round() as i128),
     }
 }
 

@@ -54,7 +54,7 @@ pub(super) enum Any {
     Extreme(Extreme, Box<[Any]>),
 }
 
-/// A field that is read as a number or as a time.
+/// A field that is read as a number, a time or a duration.
 #[derive(Clone, Debug)]
 pub(super) struct Reading {
     pub(super) slot: usize,
@@ -83,6 +83,8 @@ pub(super) enum Num {
     Null,
     Const(Number),
     Field(Reading),
+    /// A field that is read as a duration.
+    Duration(Reading),
     /// A number that was computed before, by its slot.
     Computed(usize),
     /// Arithmetic with an integer on the right.
@@ -130,6 +132,7 @@ pub(super) enum Text {
     /// The text of a field that a choice among fields gives.
     Any(Box<Any>),
     OfNum(Box<Num>),
+    OfDuration(Box<Num>),
     OfTruth(Box<Truth>),
     OfInstant(Box<Instant>),
     Case(Box<Case<Text>>),

@@ -19,6 +19,8 @@ pub(in crate::rows) enum WhyKind {
     NotANumber,
     /// A time is needed, and the value is none.
     NotATime,
+    /// A duration is needed, and the value is none.
+    NotADuration,
     /// True or false is needed, and the value is neither.
     NotATruth,
     /// An integer has more than 128 bits.
@@ -47,6 +49,7 @@ impl WhyKind {
         match self {
             WhyKind::NotANumber => "is not a number",
             WhyKind::NotATime => "is not a time",
+            WhyKind::NotADuration => "is not a duration such as 90s, 1 hour 30 minutes or 01:30:00",
             WhyKind::NotATruth => "is neither true nor false",
             WhyKind::Overflow => "is an integer of more than 128 bits",
             WhyKind::Infinite => "is out of range: the largest number is 1.7976931348623157e308",
