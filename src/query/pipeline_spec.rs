@@ -106,7 +106,8 @@ PipelineSpec {
     pattern "pattern": String;
     /// A regular expression whose named groups are the fields, instead of a `format`.
     regex "regex": String;
-    /// The field that holds the event time. Default: the arrival time.
+    /// The field that holds the event time, a name of `let`, or an expression of fields. Default:
+    /// the arrival time.
     time "time": String;
     /// The format of the event time, see [`TimeFormat`](crate::row::TimeFormat). Default: `auto`.
     time_format "time_format": String;

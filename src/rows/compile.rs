@@ -2,20 +2,19 @@
 
 use super::answers::AnswerPlan;
 use super::comparison::{compare_with_event_time, marked_slots};
+use super::compile_options::CompileOptions;
 use super::evaluate::{Condition, Names, Values};
+use super::event_time::EventTime;
 use super::explain::Explanation;
-use super::lookup::{Lookup, Lookups};
+use super::lookup::Lookups;
 use super::parsed::Parsed;
 use super::row_aggregate::{Plan, RowAggregate};
 use super::row_pipeline::{Parts, RowPipeline};
 use super::select::Select;
-use super::time_range;
 use super::unnest::Unnest;
-use crate::aggregate::{Aggregate, Overflow};
+use crate::aggregate::Aggregate;
 use crate::engine::{Engine, EngineOptions};
 use crate::error::{Error, ErrorKind};
-use crate::hash::Seed;
-use crate::limits::Limits;
 use crate::query::aggregates::{
     Answer, Answers, Column, Function, Slots, canonical_list, parse_field, parse_group,
 };
@@ -29,7 +28,7 @@ use crate::row::TimeFormat;
 use crate::row::null::Nulls;
 use crate::row::time_field::TimeField;
 use crate::rows::RowForm;
-use crate::time::{Timestamp, parse_duration, whole_millis};
+use crate::time::{parse_duration, whole_millis};
 use crate::window::TimeZone;
 use std::time::Duration;
 
@@ -41,79 +40,6 @@ const TAKEN_NAMES: [&str; 4] = ["window", "group", "revision", "complete"];
 
 /// The same of the rows of a query that has a name.
 const TAKEN_NAME_OF_QUERY: &str = "query";
-
-/// What a specification does not say: what the input is like, and what the caller wants of the
-/// engine.
-///
-/// # Example
-/// ```
-/// use streamgauge::rows::CompileOptions;
-/// let mut options = CompileOptions::default();
-/// options.bounded_input = true;
-/// ```
-#[derive(Clone, Debug, Default)]
-#[non_exhaustive]
-pub struct CompileOptions {
-    /// Whether the input is known to end, as regular files do: `max_delay` is then unbounded unless
-    /// given, so that no record is late. Default: it is not, and `max_delay` is 10 s unless given.
-    pub bounded_input: bool,
-    /// Whether every record has an arrival time, so that a pipeline with windows can do without a
-    /// time field, and `max_ahead` is 1 h unless given. Default: none has.
-    pub arrival_times: bool,
-    /// After how long without a record the other shards stop waiting for a shard. Default: never.
-    pub idle_after: Option<Duration>,
-    /// Whether windows without a record, between windows that are emitted, are emitted too.
-    /// Default: they are not.
-    pub emit_empty: bool,
-    /// Whether a record that cannot be aggregated is an error that leaves it untaken, in the place
-    /// of a dead letter: for a source that delivers it again. Default: it is a dead letter.
-    pub strict: bool,
-    /// What becomes of groups past the limit. Default: their records share the group `(other)`.
-    pub groups_overflow: Overflow,
-    /// The caps; `limit_groups` of the specification replaces [`Limits::groups_max`].
-    pub limits: Limits,
-    /// The keys of the specification that a command line gave as flags. An error then names such a
-    /// flag, as in `--max-delay`, and asks for what is missing by its flag. Default: `None`, the
-    /// specification is from a file or a program, and errors name its keys.
-    pub flags: Option<Vec<&'static str>>,
-    /// When the last record was written, such as the time at which a file was last modified: event
-    /// times without a year are of the year before it. Default: unknown, and the time format
-    /// `syslog` needs the key `year`.
-    pub written_until: Option<Timestamp>,
-    /// The reference data that expressions look up, see [`Lookup`]. Default: none.
-    pub lookups: Vec<Lookup>,
-    /// The seed of the sketches' hash. Default: the public one; give a secret one where keys come
-    /// from outside.
-    pub seed: Seed,
-}
-
-impl CompileOptions {
-    /// A key of the specification, as the user has written it: a flag of a command line, or the
-    /// key.
-    pub(super) fn written(&self, key: &str) -> String {
-        match &self.flags {
-            Some(flags) if flags.contains(&key) => flag(key),
-            _ => key.to_owned(),
-        }
-    }
-
-    /// How to give a key that is missing, with a value such as `FIELD`.
-    pub(super) fn missing(&self, key: &str, value: &str) -> String {
-        match &self.flags {
-            Some(_) => format!("{} {value}", flag(key)),
-            None => format!("{key} = \"{value}\""),
-        }
-    }
-
-    pub(super) fn duration(
-        &self,
-        key: &str,
-        text: Option<&str>,
-    ) -> Result<Option<Duration>, Error> {
-        text.map(|text| parse_duration(text).map_err(|error| error.at(self.written(key))))
-            .transpose()
-    }
-}
 
 /// What a specification asks of records, before it is known how it is computed.
 struct Asked {
@@ -130,11 +56,6 @@ struct Asked {
     select: Option<Vec<(String, usize)>>,
     /// The conditions and names in canonical spelling.
     words: String,
-}
-
-/// `--max-delay` for `max_delay`.
-fn flag(key: &str) -> String {
-    format!("--{}", key.replace('_', "-"))
 }
 
 impl PipelineSpec {
@@ -284,59 +205,6 @@ impl PipelineSpec {
         length.map(|length| whole_millis(length, "max_ahead")).transpose()
     }
 
-    fn compile_time(
-        &self,
-        fields: &mut Fields,
-        options: &CompileOptions,
-    ) -> Result<Option<TimeField>, Error> {
-        let format = self.compile_time_format(options)?;
-        let Some(text) = &self.time else {
-            if format.is_some() {
-                let (given, missing) =
-                    (options.written("time_format"), options.missing("time", "FIELD"));
-                return Err(Error::invalid(format!(
-                    "{given} is given, but no time: name the field that holds the event time by \
-                     {missing}"
-                )));
-            }
-            if self.has_windows() && !options.arrival_times {
-                let missing = options.missing("time", "FIELD");
-                let message = format!(
-                    "a window needs an event time: name the field that holds it by {missing}; in an access log it is the field time; only the records of a \
-                     stream do without, by their time of arrival"
-                );
-                return Err(Error::invalid(message));
-            }
-            return Ok(None);
-        };
-        let name = parse_field(text).map_err(|error| error.at(options.written("time")))?;
-        Ok(Some(TimeField::new(fields.slot(&name), format.unwrap_or_default())))
-    }
-
-    /// The format of the event time, if one is given, with the year of times that have none.
-    fn compile_time_format(&self, options: &CompileOptions) -> Result<Option<TimeFormat>, Error> {
-        let at = |key| move |error: Error| error.at(options.written(key));
-        let format = self.time_format.as_deref().map(str::parse).transpose();
-        let format: Option<TimeFormat> = format.map_err(at("time_format"))?;
-        let until = match (&format, self.year) {
-            (None | Some(TimeFormat::Auto | TimeFormat::Syslog(_)), Some(year)) => {
-                last_moment(year).map_err(at("year"))?
-            }
-            (Some(TimeFormat::Syslog(_)), None) => options.written_until.ok_or_else(|| {
-                let missing = options.missing("year", "YEAR");
-                let message = format!("times without a year need it: give it by {missing}");
-                Error::invalid(message).at(options.written("time_format"))
-            })?,
-            (Some(other), Some(_)) => {
-                let message =
-                    format!("times in the format {other} have their year, and take no other");
-                return Err(Error::invalid(message).at(options.written("year")));
-            }
-            (_, None) => return Ok(format),
-        };
-        Ok(Some(TimeFormat::Syslog(Some(until))))
-    }
-
     fn compile_asked(&self, options: &CompileOptions, fields: Fields) -> Result<Asked, Error> {
         let at = |key| move |error: Error| error.at(options.written(key));
         self.check_select().map_err(|(key, error)| at(key)(error))?;
@@ -344,20 +212,14 @@ impl PipelineSpec {
         let mut parsed = Parsed::default();
         parsed.add_lets(self.lets.as_deref().unwrap_or_default()).map_err(at("let"))?;
         parsed.add_filter(self.filter.as_deref().unwrap_or_default()).map_err(at("where"))?;
-        let range = time_range::conditions(self, &options.missing("time", "FIELD"));
-        let range = range.map_err(|(key, error)| at(key)(error))?;
+        let event_time = self.event_time(&parsed, options)?;
+        let range = event_time.as_ref().map(EventTime::conditions).unwrap_or_default();
         parsed.add_filter(&range).map_err(at("time"))?;
         // The filter's fields get the first slots: they are read first.
         let mut fields = fields;
         parsed.add_filter_fields(&mut fields);
         let filter_slots = fields.names().len();
-        let time = self.compile_time(&mut fields, options)?;
-        if let Some(time) = &time
-            && parsed.has_let(fields.name(time.slot))
-        {
-            let why = "the event time is a field of the record, and no name of let";
-            return Err(Error::invalid(why).at(options.written("time")));
-        }
+        let mut time = event_time.as_ref().and_then(|time| time.add_fields(&parsed, &mut fields));
         if let Some(field) = &unnest {
             fields.slot(field);
         }
@@ -379,7 +241,13 @@ impl PipelineSpec {
         names.lookups = Lookups::new(&options.lookups).map_err(at("lookup"))?;
         let mut values = Values::new(names);
         parsed.lower_lets(&mut values).map_err(at("let"))?;
-        let filter = parsed.lower_filter(&mut values).map_err(at("where"))?;
+        let mut filter = parsed.lower_filter(&mut values).map_err(at("where"))?;
+        let mut words = parsed.words();
+        if let Some(event_time) = &event_time {
+            let computed = event_time.lower(&mut values, &mut filter).map_err(at("time"))?;
+            time = computed.or(time);
+            words += &event_time.words();
+        }
         let mut slots = |ast: &Ast, id: Id| values.slot(ast, id);
         let group = self.compile_group(&mut slots, options)?;
         let select = self.compile_select(&mut slots, options)?;
@@ -387,7 +255,7 @@ impl PipelineSpec {
         if let Some(time) = &time {
             compare_with_event_time(&mut answers.calls, time);
         }
-        let words = parsed.words() + &values.names.lookups.words();
+        words += &values.names.lookups.words();
         Ok(Asked {
             values,
             filter,
@@ -613,14 +481,4 @@ impl PipelineSpec {
             "max_delay {delay:?}{given}: a window is answered when a record comes that is {delay:?} past its end, in every shard; {late}"
         )
     }
-}
-
-/// Returns the last millisecond of a year.
-fn last_moment(year: u64) -> Result<Timestamp, Error> {
-    let next = i16::try_from(year).ok().filter(|year| (1..9999).contains(year));
-    let next = next.and_then(|year| jiff::civil::date(year + 1, 1, 1).at(0, 0, 0, 0).into());
-    let start = next.and_then(|next| jiff::tz::Offset::UTC.to_timestamp(next).ok());
-    start.map(|start| Timestamp::from_millis(start.as_millisecond() - 1)).ok_or_else(|| {
-        Error::invalid(format!("{year} is no year of such times: give one from 1 to 9998"))
-    })
 }

@@ -3,10 +3,12 @@
 mod answers;
 mod comparison;
 mod compile;
+mod compile_options;
 mod control;
 mod elements;
 mod emission;
 mod evaluate;
+mod event_time;
 mod explain;
 mod fast;
 mod intake;
@@ -25,7 +27,7 @@ mod time_range;
 mod unnest;
 mod windows;
 
-pub use compile::CompileOptions;
+pub use compile_options::CompileOptions;
 pub use emission::{RowEmission, RowForm};
 pub use evaluate::{NullCounts, functions};
 pub use explain::{Explanation, Fit};

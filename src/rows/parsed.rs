@@ -84,9 +84,10 @@ impl Parsed {
         }
     }
 
-    /// Returns true if a name is given by `let`.
-    pub(super) fn has_let(&self, name: &str) -> bool {
-        self.lets.iter().any(|known| known.name == name)
+    /// Returns the expression of a name that `let` gives.
+    pub(super) fn expression(&self, name: &str) -> Option<(&Ast, Id)> {
+        let known = self.lets.iter().find(|known| known.name == name)?;
+        Some((&known.ast, known.id))
     }
 
     /// Returns the names and conditions in canonical spelling, by which a state knows them again.

@@ -123,10 +123,13 @@ impl RowPipeline {
         };
         let Parts { values, filter, filter_slots, time, plan, .. } = parts;
         let Parts { key_bytes_max, nulls, marked, .. } = parts;
+        // A record that does not pass the filter needs its time, too: it moves the watermark.
+        let time_slot = time.as_ref().map(|time| time.slot);
         let conditions = filter.iter().flat_map(|condition| condition.reads.iter().copied());
+        let early = conditions.chain(time_slot).collect::<Vec<_>>();
         let late = plan.slots().chain(group_slots.iter().chain(selected).copied());
-        let late = late.collect::<Vec<_>>();
-        let (names, computed) = values.ordered(&conditions.collect::<Vec<_>>(), &late);
+        let late = late.chain(time_slot).collect::<Vec<_>>();
+        let (names, computed) = values.ordered(&early, &late);
         let (fields, shared) = (names.fields, names.shared);
         let moving_times = parts.engine.moving_times();
         let preaggregation = (parts.select.is_none()

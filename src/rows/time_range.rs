@@ -1,22 +1,21 @@
 //! The range of event times that a specification keeps: its keys `since` and `until`.
 
 use crate::error::Error;
-use crate::query::aggregates::parse_field;
-use crate::query::expression::field_text;
+use crate::query::literal::Operator;
 use crate::query::pipeline_spec::PipelineSpec;
 use crate::row::{TimeFormat, Value};
 use crate::time::Timestamp;
 
-/// Returns the conditions that the keys `since` and `until` stand for. `missing` says how to name
-/// the field of the event time.
+/// Returns the bounds of the event time that the keys `since` and `until` stand for. `missing` says
+/// how to name its field.
 ///
 /// # Errors
 /// The key and what is wrong with it: a value that is no time, a range without a time in it, and a
 /// specification without an event time.
-pub(super) fn conditions(
+pub(super) fn bounds(
     spec: &PipelineSpec,
     missing: &str,
-) -> Result<Vec<String>, (&'static str, Error)> {
+) -> Result<Vec<(Operator, Timestamp)>, (&'static str, Error)> {
     let read = |key, text: &Option<String>| {
         let read = text.as_deref().map(read_time).transpose().map_err(|error| (key, error))?;
         if read.is_some() && spec.time.is_none() {
@@ -32,14 +31,8 @@ pub(super) fn conditions(
         let message = format!("no time is from {since} on and before {until}");
         return Err(("until", Error::invalid(message)));
     }
-    // A wrong name of the field is told by the key `time`.
-    let field = spec.time.as_deref().and_then(|text| parse_field(text).ok());
-    let Some(field) = field.map(|name| field_text(&name)) else { return Ok(Vec::new()) };
-    let bounds = [(">=", since), ("<", until)];
-    let condition = |(operator, time): (&str, Option<Timestamp>)| {
-        time.map(|time| format!("{field} {operator} '{time}'"))
-    };
-    Ok(bounds.into_iter().filter_map(condition).collect())
+    let bounds = [(Operator::GreaterOrEqual, since), (Operator::Less, until)];
+    Ok(bounds.into_iter().filter_map(|(operator, time)| Some((operator, time?))).collect())
 }
 
 fn read_time(text: &str) -> Result<Timestamp, Error> {

@@ -1,6 +1,6 @@
 //! The windows of a written pipeline, and the time zone that their times are shown in.
 
-use super::compile::CompileOptions;
+use super::compile_options::CompileOptions;
 use crate::error::Error;
 use crate::query::pipeline_spec::PipelineSpec;
 use crate::time::{days, parse_duration};

@@ -4,6 +4,7 @@ mod compressed;
 mod csv;
 mod detection;
 mod dialects;
+mod event_times;
 mod json;
 mod json_library;
 #[path = "../../examples/generate/log.rs"]

@@ -14,7 +14,7 @@ use streamgauge::{Error, Stats};
 
 /// Questions of one query. `NA` is missing in `n` where a query uses it as a number, and text where
 /// it does not.
-const QUESTIONS: [&str; 14] = [
+pub(super) const QUESTIONS: [&str; 14] = [
     "agg = 'count'",
     "window = '1s'\nagg = 'count, sum(n)'",
     "window = '1s'\ngroup = 'n'",
@@ -33,11 +33,11 @@ const QUESTIONS: [&str; 14] = [
 
 /// What a run tells.
 #[derive(Default)]
-struct Told {
+pub(super) struct Told {
     rows: Vec<RowEmission>,
     /// The reasons of dead letters, by line.
-    dead: BTreeMap<u64, String>,
-    late: Vec<u64>,
+    pub(super) dead: BTreeMap<u64, String>,
+    pub(super) late: Vec<u64>,
 }
 
 impl Told {
@@ -54,7 +54,7 @@ impl Told {
         String::from_utf8(lines).unwrap()
     }
 
-    fn lines(&self) -> String {
+    pub(super) fn lines(&self) -> String {
         let mut lines = Vec::new();
         self.rows.iter().for_each(|row| JsonLines::default().append(row, &mut lines));
         String::from_utf8(lines).unwrap()
@@ -83,10 +83,10 @@ impl PipelineObserver for Told {
 }
 
 /// A file of this test's own, removed at its end.
-struct OwnFile(PathBuf);
+pub(super) struct OwnFile(PathBuf);
 
 impl OwnFile {
-    fn new(bytes: &[u8]) -> Self {
+    pub(super) fn new(bytes: &[u8]) -> Self {
         static NUMBER: AtomicU64 = AtomicU64::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let name = format!("streamgauge-queries-{}-{number}", std::process::id());
@@ -103,7 +103,12 @@ impl Drop for OwnFile {
 }
 
 /// Runs a pipeline over a file of CSV.
-fn run(toml: &str, file: &OwnFile, threads: usize, block_bytes: usize) -> (Told, Vec<Stats>) {
+pub(super) fn run(
+    toml: &str,
+    file: &OwnFile,
+    threads: usize,
+    block_bytes: usize,
+) -> (Told, Vec<Stats>) {
     let spec = PipelineSpec::from_toml(toml, "p.toml").unwrap();
     let mut pipeline = spec.compile(&CompileOptions::default()).unwrap();
     let mut options = FilesOptions::with_format(Format::Csv);

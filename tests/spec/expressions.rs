@@ -199,3 +199,29 @@ fn evaluating_an_expression_allocates_nothing() {
     (0..10).for_each(|_| push());
     assert_eq!(allocation_counter::measure(push).count_total, 0);
 }
+
+#[test]
+fn s251_a_time_that_cannot_be_computed_is_told_with_its_part() {
+    for (time, record, why) in [
+        ("to_timestamp(s)", "{\"s\":\"x\"}", "column 14: s: \"x\" is not a number"),
+        ("to_timestamp(s)", "{}", "to_timestamp(s): the value is missing"),
+        ("d || ' ' || h", "{\"d\":\"2025-01-01\"}", "d || ' ' || h: the value is missing"),
+        (
+            "d || ' ' || h",
+            "{\"d\":\"2025-01-01\",\"h\":\"25:00\"}",
+            "d || ' ' || h: \"2025-01-01 25:00\" is not a time (time format auto)",
+        ),
+        (
+            "cast(d || h as timestamp)",
+            "{\"d\":\"a\",\"h\":\"b\"}",
+            "column 1: cast(d || h as timestamp) is not a time",
+        ),
+        ("s + 1", "{\"s\":\"x\"}", "column 1: s: \"x\" is not a number"),
+    ] {
+        let toml = format!("time = \"\"\"{time}\"\"\"\nwindow = '1m'\n");
+        assert_eq!(reason(&toml, record), why, "{time}");
+        // A record that does not pass is no dead letter.
+        let mut pipeline = pipeline(&format!("{toml}where = 'kept'\n"));
+        assert_eq!(push_json(&mut pipeline, "a", record), Outcome::Filtered);
+    }
+}

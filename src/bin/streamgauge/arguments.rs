@@ -561,7 +561,8 @@ pub(crate) struct PipelineArguments {
     /// $STREAMGAUGE_SEED_FILE, otherwise a public seed
     #[arg(long, value_name = "FILE")]
     pub(crate) seed_file: Option<PathBuf>,
-    /// The field of the event time. Windows need one; in an access log it is `time`
+    /// The field of the event time, or an expression of fields. Windows need one; in an access log
+    /// it is `time`
     #[arg(long, value_name = "FIELD")]
     pub(crate) time: Option<String>,
     /// The format of the event time: auto, s, ms, us, ns (since 1970), rfc3339, clf (access logs),

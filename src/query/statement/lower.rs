@@ -92,7 +92,7 @@ fn truncated(ast: &Ast, args: &[Id]) -> Option<Result<Windowing, Error>> {
     Some(found)
 }
 
-/// Returns a field, or `None` for the arrival time, and the time zone of `at time zone`.
+/// Returns a field or an expression, or `None` for the arrival time, and the time zone of `at time zone`.
 fn time_field(ast: &Ast, id: Id) -> Result<(Option<String>, Option<String>), Error> {
     match ast.node(id) {
         Node::Field(_) if is_rowtime(ast, id) => Ok((None, None)),
@@ -104,7 +104,10 @@ fn time_field(ast: &Ast, id: Id) -> Result<(Option<String>, Option<String>), Err
             },
             _ => Err(ast.error(id, "a time zone and a time are expected")),
         },
-        _ => Err(ast.error(id, "the time of a window is a field")),
+        Node::Call { .. } | Node::Binary(..) | Node::Cast { .. } | Node::Case { .. } => {
+            Ok((Some(ast.canonical(id)), None))
+        }
+        _ => Err(ast.error(id, "the time of a window is a field, or an expression of fields")),
     }
 }
 

@@ -128,6 +128,21 @@ fn s125_sessions_are_a_window_of_group_by() {
 }
 
 #[test]
+fn s251_the_time_of_a_window_may_be_computed() {
+    for (text, time) in [
+        ("tumble(to_timestamp(s), interval '1' minute)", "to_timestamp(s)"),
+        (
+            "session(cast(d || ' ' || h as timestamp), interval '1' minute)",
+            "cast(d || ' ' || h as timestamp)",
+        ),
+    ] {
+        let text = format!("select count(*) from t group by {text}");
+        let spec = SqlStatement::parse(&text).unwrap().spec;
+        assert_eq!(spec.time.as_deref(), Some(time));
+    }
+}
+
+#[test]
 fn s125_what_no_pipeline_can_do_is_refused_with_its_place() {
     for (text, part) in [
         ("", "SELECT is expected, but the text ends"),

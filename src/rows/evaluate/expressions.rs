@@ -32,6 +32,10 @@ impl Condition {
         Ok(Condition { tree, reads: std::mem::take(&mut names.reads) })
     }
 
+    pub(super) fn new(tree: Truth, reads: Vec<usize>) -> Self {
+        Condition { tree, reads }
+    }
+
     /// Returns true if the condition is true for a row, and neither false nor null.
     #[inline]
     pub(in crate::rows) fn holds(&self, row: &Row, shared: &Shared) -> bool {

@@ -52,6 +52,11 @@ impl Lowering<'_> {
             Node::Cast { to, .. } => kind_of_type(*to),
             Node::Call { name, args, .. } => match (self.called(id)?.gives, args.first()) {
                 (Gives::Kind(kind), _) => kind,
+                (Gives::Epoch, Some(first)) => match self.kind(*first)? {
+                    Kind::Number => Kind::Time,
+                    _ => Kind::Number,
+                },
+                (Gives::Epoch, None) => Kind::Number,
                 (Gives::First, Some(first)) => self.kind(*first)?,
                 (Gives::First, None) => Kind::Null,
                 (Gives::Arguments, _) => self.joined(args, name)?,

@@ -17,6 +17,7 @@
 mod any;
 mod arithmetic;
 mod calendar;
+mod event_time;
 mod expressions;
 mod functions;
 mod instant;
@@ -45,7 +46,7 @@ pub(super) use expressions::Condition;
 pub use functions::functions;
 pub(super) use names::{Names, each_name};
 pub(super) use source::shown;
-pub(super) use values::{Ordered, Values};
+pub(super) use values::{Failure, Ordered, Values};
 pub use why::NullCounts;
 
 pub(super) use why::Shared;

@@ -160,7 +160,11 @@ impl Values {
         Ok(Some(resolved))
     }
 
-    fn named(&mut self, ast: &Ast, id: Id) -> Result<Named, Error> {
+    /// Returns what an expression stands for.
+    ///
+    /// # Errors
+    /// As [`slot`](Values::slot).
+    pub(super) fn named(&mut self, ast: &Ast, id: Id) -> Result<Named, Error> {
         let resolved = self.with_lookups(ast, id)?;
         let ast = resolved.as_ref().unwrap_or(ast);
         if let Node::Field(name) = ast.node(id) {

@@ -10,7 +10,7 @@ use crate::row::Value;
 use crate::row::fields::{NotAKey, NumberReading};
 use crate::row::null::Nulls;
 use crate::row::time_field::TimeField;
-use crate::rows::evaluate::{Condition, Ordered, Shared, shown};
+use crate::rows::evaluate::{Condition, Failure, Ordered, Shared, shown};
 use crate::rows::row_aggregate::{Plan, RowAggregate};
 use crate::time::Timestamp;
 use std::fmt;
@@ -85,12 +85,7 @@ impl RowPreparer {
                     );
                 }
                 Ok(time) => time,
-                Err(why) => {
-                    return Preparation::DeadLetter(
-                        self.refused(&refuse_time(field, why), row),
-                        None,
-                    );
-                }
+                Err(why) => return Preparation::DeadLetter(self.no_time((why, early), row), None),
             },
         };
         if !self.computed.is_empty()
@@ -128,6 +123,19 @@ impl RowPreparer {
             }
         };
         self.moving_times.contains(&time.as_millis()).then_some(time)
+    }
+
+    /// Returns the reason of a row without an event time: for one that is computed, the first value
+    /// that could not be.
+    #[cold]
+    fn no_time(&self, (why, early): (NotATime, Option<Failure<'_>>), row: &Row) -> Box<str> {
+        let Some(field) = &self.time else { return Box::default() };
+        match early {
+            Some(failure) if self.fields.name(field.slot).is_empty() => {
+                failure.sentence(row, &self.fields).into()
+            }
+            _ => self.refused(&refuse_time(field, why), row),
+        }
     }
 
     /// Returns true if the event time lies too far ahead of the arrival time.
@@ -210,6 +218,9 @@ impl RowPreparer {
         let Refusal { slot, why } = refusal;
         let name = self.name(*slot);
         let sentence = match row.value(*slot) {
+            Value::Missing if self.fields.name(*slot).is_empty() => {
+                format!("{name}: the value {why}")
+            }
             Value::Missing | Value::Untyped("") => format!("{name}: the field {why}"),
             value => format!("{name}: {} {why}", shown(value)),
         };

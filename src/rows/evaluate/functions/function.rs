@@ -25,6 +25,8 @@ pub(in crate::rows) struct Function {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(in crate::rows) enum Gives {
     Kind(Kind),
+    /// A time for a number that is computed, otherwise a number.
+    Epoch,
     /// That of the first argument.
     First,
     /// That of all arguments.

@@ -54,9 +54,16 @@ pub(super) static FUNCTIONS: &[Function] = &[
         names: &["epoch_ms"],
         arguments: "t",
         count: (1, 1),
-        gives: NUMBER,
-        help: "The milliseconds from 1970 to t, or of a duration.",
-        lower: |lowering, call| epoch(lowering, call, 1),
+        gives: Gives::Epoch,
+        help: "The milliseconds from 1970 to t, or of a duration; of a computed number the time.",
+        lower: |lowering, call| {
+            if lowering.kind(call.arg(0))? == Kind::Number {
+                let since_1970 = (Instant::Const(0), lowering.num(call.arg(0))?);
+                let place = lowering.place(call.id);
+                return Ok(Typed::Instant(Instant::Shift(Box::new(since_1970), true, place)));
+            }
+            epoch(lowering, call, 1)
+        },
     },
     Function {
         names: &["to_timestamp"],
