@@ -58,7 +58,8 @@
 //! - `aws_lambda_events`: conversions from and to that crate's events.
 //! - `live` (with `cli`): a screen of the command in the terminal, `--live`.
 //! - `serve` (with `cli`): answers of the command by HTTP, `--serve`.
-//! - `object-store`: snapshots in S3 and whatever else speaks its protocol.
+//! - `object-store`: snapshots in S3 and whatever else speaks its protocol, and files of answers.
+//! - `parquet` (with `spec`): answers as Parquet.
 //! - `serde`: `Serialize` and `Deserialize` for timestamps, windows and results.
 //!
 //! # What it promises

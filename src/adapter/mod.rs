@@ -34,7 +34,7 @@ pub use kinesis_records::{LateRecord, Packing, Rejected};
 #[cfg(feature = "spec")]
 pub use lookup_files::read_lookups;
 #[cfg(feature = "spec")]
-pub use output::JsonLinesSink;
+pub use output::{AnswerFiles, AnswerFilesOptions, AnswerFormat, JsonLinesSink, is_folder};
 pub use output::{
     AppendFile, Each, EachOfSource, PartialSink, PartialTarget, Sink, each, each_of_source,
 };

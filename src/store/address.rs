@@ -26,29 +26,35 @@ use crate::error::Error;
 /// # Ok::<(), streamgauge::Error>(())
 /// ```
 pub fn open(address: &str) -> Result<Box<dyn Store>, Error> {
-    let Some(path) = address.strip_prefix("s3://") else {
-        return Ok(Box::new(DirectoryStore::open(address)?));
-    };
-    let (bucket, prefix) = path.split_once('/').unwrap_or((path, ""));
-    if bucket.is_empty() {
-        return Err(Error::invalid(format!(
-            "{address:?} names no bucket: write s3://BUCKET/PREFIX"
-        )));
+    match bucket(address)? {
+        #[cfg(feature = "object-store")]
+        Some((bucket, prefix)) => Ok(Box::new(super::ObjectStore::s3(bucket, prefix, &[])?)),
+        #[cfg(not(feature = "object-store"))]
+        Some(_) => Err(unsupported(address)),
+        None => Ok(Box::new(DirectoryStore::open(address)?)),
     }
-    s3(bucket, prefix)
 }
 
-#[cfg(feature = "object-store")]
-fn s3(bucket: &str, prefix: &str) -> Result<Box<dyn Store>, Error> {
-    Ok(Box::new(super::ObjectStore::s3(bucket, prefix, &[])?))
+/// Returns the bucket and the prefix of an S3 address; `None` for a directory.
+///
+/// # Errors
+/// [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument) if no bucket is named.
+pub(super) fn bucket(address: &str) -> Result<Option<(&str, &str)>, Error> {
+    let Some(path) = address.strip_prefix("s3://") else { return Ok(None) };
+    let (bucket, prefix) = path.split_once('/').unwrap_or((path, ""));
+    match bucket.is_empty() {
+        false => Ok(Some((bucket, prefix))),
+        true => {
+            Err(Error::invalid(format!("{address:?} names no bucket: write s3://BUCKET/PREFIX")))
+        }
+    }
 }
 
 #[cfg(not(feature = "object-store"))]
-fn s3(bucket: &str, prefix: &str) -> Result<Box<dyn Store>, Error> {
-    let message = format!(
-        "s3://{bucket}/{prefix}: this was built without S3; build it with the feature object-store"
-    );
-    Err(Error::new(crate::error::ErrorKind::Unsupported, message))
+pub(super) fn unsupported(address: &str) -> Error {
+    let message =
+        format!("{address}: this was built without S3; build it with the feature object-store");
+    Error::new(crate::error::ErrorKind::Unsupported, message)
 }
 
 #[cfg(test)]

@@ -28,6 +28,8 @@
 mod address;
 mod directory;
 mod memory;
+#[cfg(feature = "spec")]
+mod new_file;
 #[cfg(feature = "object-store")]
 mod object;
 mod partials;
@@ -35,6 +37,8 @@ mod partials;
 pub use address::open;
 pub use directory::DirectoryStore;
 pub use memory::MemoryStore;
+#[cfg(feature = "spec")]
+pub(crate) use new_file::{NewFile, WholeFiles};
 #[cfg(feature = "object-store")]
 pub use object::ObjectStore;
 pub use partials::PartialStore;
@@ -277,7 +281,13 @@ fn conflict(key: &str, expected: Option<&Version>, found: Option<&Version>) -> E
 
 /// Returns the name of the file: the escaped key and the ending.
 fn file_name(key: &str, ending: &str) -> String {
-    let mut name = String::with_capacity(key.len() + ending.len());
+    escaped(key) + ending
+}
+
+/// Returns a text as a part of a path: characters other than `a-z A-Z 0-9 . _ -` as `%` and two
+/// hexadecimal digits.
+pub(crate) fn escaped(key: &str) -> String {
+    let mut name = String::with_capacity(key.len());
     for byte in key.bytes() {
         match byte {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'.' | b'_' | b'-' => {
@@ -288,7 +298,7 @@ fn file_name(key: &str, ending: &str) -> String {
             }
         }
     }
-    name + ending
+    name
 }
 
 /// Returns the key whose file has this name.

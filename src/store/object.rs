@@ -135,6 +135,18 @@ impl ObjectStore {
         self
     }
 
+    /// Writes a file under its path below the prefix, whatever is there: one put.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Io`] if it cannot be written.
+    #[cfg(feature = "spec")]
+    pub(crate) fn put_file(&self, path: &str, bytes: Bytes) -> Result<(), Error> {
+        let parts = path.split('/').map(object_store::path::PathPart::from);
+        let path = parts.fold(self.prefix.clone(), |path, part| path.join(part));
+        let put = self.wait(self.objects.put(&path, bytes.into()))?;
+        put.map(drop).map_err(|error| failed("cannot write", &path, error))
+    }
+
     fn path(&self, key: &str) -> Path {
         self.prefix.clone().join(file_name(key, STATE))
     }

@@ -1,5 +1,6 @@
 //! The command, end to end: the real binary with real files and pipes.
 
+mod answer_files;
 mod aws;
 mod bad_input;
 mod check;

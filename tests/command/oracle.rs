@@ -50,3 +50,10 @@ fn everyday_questions_take_one_line_and_equal_a_sql_engines() {
 fn s146_expressions_equal_a_sql_engines() {
     compare("expressions.py", &[]);
 }
+
+#[test]
+#[ignore = "needs duckdb, polars and pyarrow from PyPI; scripts/test runs it"]
+fn s302_files_of_parquet_have_the_rows_of_json() {
+    let stdout = compare("answer_files.py", &["tests/data/pipelines"]);
+    assert!(stdout.lines().filter(|line| line.ends_with("all readers agree")).count() >= 10);
+}

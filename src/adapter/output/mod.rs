@@ -4,12 +4,16 @@ use super::record_pipeline::RecordPipeline;
 use crate::error::Error;
 use crate::snapshot::Partial;
 
+#[cfg(feature = "spec")]
+mod answer_files;
 mod append_file;
 #[cfg(feature = "kcl")]
 mod exact_file;
 #[cfg(feature = "spec")]
 mod json_lines;
 
+#[cfg(feature = "spec")]
+pub use answer_files::{AnswerFiles, AnswerFilesOptions, AnswerFormat, is_folder};
 pub use append_file::AppendFile;
 #[cfg(feature = "kcl")]
 pub use exact_file::{ExactFile, OutputMark};

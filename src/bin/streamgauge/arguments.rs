@@ -353,10 +353,14 @@ pub(crate) struct MergeArguments {
     pub(crate) sources: Option<u32>,
     #[command(flatten)]
     pub(crate) pipeline: PipelineArguments,
-    /// A table for people, JSON Lines, CSV, or a page of HTML. Default: a table on a terminal, JSON
-    /// Lines otherwise
+    /// A table for people, JSON Lines, CSV, a page of HTML, or with --out also Parquet. Default: a
+    /// table on a terminal, JSON Lines otherwise
     #[arg(long, value_enum, value_name = "OUTPUT", help_heading = "Output")]
     pub(crate) output: Option<OutputArgument>,
+    /// Write the answers to files instead, as JSON Lines or Parquet: to one file, or below
+    /// date=2026-11-30/ in a directory (its name ends with /) or in s3://BUCKET/PREFIX
+    #[arg(long, value_name = "FILE|DIR/|s3://...", help_heading = "Output")]
+    pub(crate) out: Option<String>,
     /// Write only errors and missing partials to standard error
     #[arg(short, long, help_heading = "Output")]
     pub(crate) quiet: bool,
@@ -673,14 +677,19 @@ pub(crate) struct PipelineArguments {
 #[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Output")]
 pub(crate) struct OutputArguments {
-    /// A table for people, JSON Lines, CSV, or a page of HTML. Default: a table on a terminal, JSON
-    /// Lines otherwise
+    /// A table for people, JSON Lines, CSV, a page of HTML, or with --out also Parquet. Default: a
+    /// table on a terminal, JSON Lines otherwise
     #[arg(long, value_enum, value_name = "OUTPUT")]
     pub(crate) output: Option<OutputArgument>,
+    /// Write the answers to files instead, as JSON Lines or Parquet: to one file, or below
+    /// date=2026-11-30/ in a directory (its name ends with /) or in s3://BUCKET/PREFIX. Each file is
+    /// complete, or it is not there
+    #[arg(long, value_name = "FILE|DIR/|s3://...", conflicts_with = "partials")]
+    pub(crate) out: Option<String>,
     /// Show the run on a screen of the terminal while it goes on: columns by window, top-k lists
     /// and open windows; ? shows the keys
     #[cfg(feature = "live")]
-    #[arg(long, conflicts_with_all = ["output", "partials", "state"])]
+    #[arg(long, conflicts_with_all = ["out", "output", "partials", "state"])]
     pub(crate) live: bool,
     /// Before running, write to standard error what the windows are made of, how much memory can be
     /// needed, and how exact each answer is
@@ -796,4 +805,6 @@ pub(crate) enum OutputArgument {
     Csv,
     /// A page of charts and tables in one file, written at the end
     Html,
+    /// Columns in files, for --out: needs the feature parquet
+    Parquet,
 }

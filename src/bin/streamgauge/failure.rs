@@ -42,8 +42,12 @@ impl Failure {
         }
     }
 
-    /// Returns the failure for an error of writing to standard output.
+    /// Returns the failure for an error of writing to standard output, or to files, whose errors
+    /// name them.
     pub(crate) fn output(error: &io::Error) -> Failure {
+        if let Some(error) = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>()) {
+            return Failure::run(error);
+        }
         match error.kind() {
             io::ErrorKind::BrokenPipe => Failure::ClosedPipe,
             _ => Failure::Run(format!("cannot write to standard output: {error}")),

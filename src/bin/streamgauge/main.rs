@@ -1,5 +1,6 @@
 //! The command `streamgauge`: windowed aggregates over files and streams, without writing code.
 
+mod answer_files;
 mod answers;
 #[cfg(feature = "dynamodb")]
 mod application;

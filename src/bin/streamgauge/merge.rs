@@ -1,5 +1,6 @@
 //! `streamgauge merge`: merges the partials of many sources into the answers of all their records.
 
+use crate::answer_files::files;
 use crate::arguments::{InputArguments, MergeArguments, OutputArguments};
 use crate::failure::Failure;
 use crate::output::Shape;
@@ -20,15 +21,18 @@ use streamgauge::{Error, Timestamp};
 /// # Errors
 /// Wrong usage; partials that cannot be read or belong to another pipeline; a reader that has gone.
 pub(crate) fn run(arguments: MergeArguments) -> Result<(), Failure> {
-    let MergeArguments { places, sources, pipeline, output: form, quiet } = arguments;
-    let written = OutputArguments { output: form, quiet, ..OutputArguments::default() };
+    let MergeArguments { places, sources, pipeline, output: form, out, quiet } = arguments;
+    let written = OutputArguments { output: form, out, quiet, ..OutputArguments::default() };
     let input = InputArguments {
         files: places.iter().map(PathBuf::from).collect(),
         ..InputArguments::default()
     };
     let settings = Settings::new(input, pipeline, &written)?;
     let pipeline = compile_saved(&settings)?;
-    let mut output = output(&settings, &Bar::default(), Shape::of(&pipeline))?;
+    let mut output = match files(&settings, &pipeline, false)? {
+        Some(files) => files,
+        None => output(&settings, &Bar::default(), Shape::of(&pipeline))?,
+    };
     let mut options = MergerOptions::default();
     options.sources = Some(sources.map_or(1, |sources| sources as usize));
     // All windows are held, and the bytes of all of them are bounded.

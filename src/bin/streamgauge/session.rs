@@ -1,5 +1,6 @@
 //! A run from its settings to its closing line: the common part of all subcommands.
 
+use crate::answer_files::files;
 use crate::answers::{Answers, Destination, GivenAnswers};
 use crate::dead_letters::DeadLetters;
 use crate::early::EarlyAnswers;
@@ -92,7 +93,7 @@ pub(crate) fn run(settings: &Settings) -> Result<(), Failure> {
         .map(|place| store::open(place).map_err(|error| Failure::run(&error.at(place))));
     let output = match &settings.durable.partials {
         Some(_) => None,
-        None => Some(shown(settings, &bar, run.shape(), &run.interrupt)?),
+        None => Some(run.output(&bar)?),
     };
     let partials = settings
         .durable
@@ -177,6 +178,16 @@ impl Run<'_> {
         let shape = Shape::of(&self.pipeline);
         let retracts = self.retracts() || shape.retracts;
         Shape { retracts, revised: shape.revised || resumed, resumed, ..shape }
+    }
+
+    /// Returns where the answers go. Nobody knows when a stream ends, so that its windows are
+    /// files as soon as they are complete; so are those that a later run may revise.
+    fn output(&self, bar: &Bar) -> Result<Output, Failure> {
+        let per_window = self.live || self.settings.durable.state.is_some();
+        match files(self.settings, &self.pipeline, per_window)? {
+            Some(files) => Ok(files),
+            None => shown(self.settings, bar, self.shape(), &self.interrupt),
+        }
     }
 
     /// Reads the inputs and answers them.
@@ -486,8 +497,13 @@ pub(crate) fn output(settings: &Settings, bar: &Bar, shape: Shape) -> Result<Out
             check_one_query(&shape)?;
             Ok(OutputWriter::html(shape, settings.origin(), out))
         }
+        "parquet" => Err(Failure::Usage(
+            "--output parquet needs a place for its files: --out hits.parquet, --out DIR/ or --out \
+             s3://BUCKET/PREFIX"
+                .to_owned(),
+        )),
         other => Err(Failure::Usage(format!(
-            "output: {other:?} is not an output: use table, json, csv or html"
+            "output: {other:?} is not an output: use table, json, csv, html or parquet"
         ))),
     }
 }

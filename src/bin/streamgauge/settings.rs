@@ -45,6 +45,8 @@ pub(crate) struct Settings {
     pub(crate) seed: Seed,
     /// The state and partials that a run saves.
     pub(crate) durable: DurableArguments,
+    /// Where the answers go instead of standard output.
+    pub(crate) out: Option<String>,
     /// Threads for regular files.
     pub(crate) threads: NonZeroUsize,
     /// The limits of the inputs.
@@ -103,9 +105,8 @@ impl Settings {
         flags.agg = given(pipeline.agg);
         (flags.select, flags.having) = (given(pipeline.select), given(pipeline.having));
         flags.sort = given(pipeline.sort);
-        flags.limit = pipeline.limit;
+        (flags.limit, flags.limit_groups) = (pipeline.limit, pipeline.limit_groups);
         flags.null = given(pipeline.null);
-        flags.limit_groups = pipeline.limit_groups;
         flags.output = output.output.map(|output| output_name(output).to_owned());
         flags.dead_letters = input.dead_letters.map(|path| path.to_string_lossy().into_owned());
         flags.late = input.late.map(|path| path.to_string_lossy().into_owned());
@@ -133,6 +134,7 @@ impl Settings {
             limits,
             follow,
             durable: output.durable.clone(),
+            out: output.out.clone(),
             flags: given,
             written_until: None,
             quiet,
@@ -234,6 +236,7 @@ fn output_name(output: OutputArgument) -> &'static str {
         OutputArgument::Json => "json",
         OutputArgument::Csv => "csv",
         OutputArgument::Html => "html",
+        OutputArgument::Parquet => "parquet",
     }
 }
 

@@ -23,8 +23,9 @@ use crate::view::html::{Facts, Origin, PageWriter};
 use crate::view::live::LiveWriter;
 use crate::view::serve::ServedWriter;
 use std::io::{self, Write};
-use streamgauge::Timestamp;
+use streamgauge::adapter::AnswerFiles;
 use streamgauge::rows::{JsonLines, RowEmission};
+use streamgauge::{Error, Timestamp};
 
 /// Writes emissions in the format that the user chose.
 pub(crate) enum OutputWriter<W> {
@@ -32,6 +33,8 @@ pub(crate) enum OutputWriter<W> {
     Json(JsonLines, W),
     Csv(CsvWriter<W>),
     Html(Box<PageWriter<W>>),
+    /// Files, and nothing on standard output.
+    Files(Box<AnswerFiles>),
     /// A screen, and the table that is printed after it.
     Live(Box<LiveWriter>, Box<OutputWriter<W>>),
     /// Answers that are also served by HTTP.
@@ -65,6 +68,7 @@ impl<W: Write> OutputWriter<W> {
             OutputWriter::Json(lines, out) => lines.write(emission, out),
             OutputWriter::Csv(writer) => writer.emission(emission),
             OutputWriter::Html(page) => page.emission(emission),
+            OutputWriter::Files(files) => files.push(emission).map_err(of_files),
             OutputWriter::Live(live, _) => {
                 live.emission(emission);
                 Ok(())
@@ -81,6 +85,7 @@ impl<W: Write> OutputWriter<W> {
         match self {
             OutputWriter::Json(lines, _) => lines.set_complete(false),
             OutputWriter::Html(page) => page.set_incomplete(),
+            OutputWriter::Files(files) => files.set_complete(false),
             OutputWriter::Live(live, _) => live.set_incomplete(),
             OutputWriter::Served(_, output) => output.set_incomplete(),
             OutputWriter::Table(..) | OutputWriter::Csv(..) => {}
@@ -111,6 +116,7 @@ impl<W: Write> OutputWriter<W> {
             OutputWriter::Table(_, writer) => writer.flush(),
             OutputWriter::Json(_, out) => out.flush(),
             OutputWriter::Csv(writer) => writer.flush(),
+            OutputWriter::Files(files) => files.flush().map_err(of_files),
             // A page is written at its end, and a screen draws itself.
             OutputWriter::Html(_) | OutputWriter::Live(..) => Ok(()),
             OutputWriter::Served(_, output) => output.flush(),
@@ -122,6 +128,7 @@ impl<W: Write> OutputWriter<W> {
         match self {
             OutputWriter::Csv(writer) => writer.finish(),
             OutputWriter::Html(page) => page.finish(),
+            OutputWriter::Files(files) => files.finish().map_err(of_files),
             OutputWriter::Live(live, table) => table.all(&live.finish()?),
             OutputWriter::Served(_, output) => output.finish(),
             _ => self.flush(),
@@ -158,6 +165,11 @@ impl<W: Write> OutputWriter<W> {
             _ => None,
         }
     }
+}
+
+/// Returns the error of files, which names the place, among those of standard output.
+fn of_files(error: Error) -> io::Error {
+    io::Error::other(error)
 }
 
 #[cfg(test)]

@@ -1,0 +1,46 @@
+//! Answers in files: the flag --out of the commands that read files.
+
+use crate::failure::Failure;
+use crate::output::OutputWriter;
+use crate::session::Output;
+use crate::settings::Settings;
+use streamgauge::adapter::{AnswerFiles, AnswerFilesOptions, AnswerFormat, is_folder};
+use streamgauge::rows::RowPipeline;
+
+/// Returns the writer of the files of --out, if it is given. With `per_window` each file has the
+/// rows of one window.
+///
+/// # Errors
+/// Wrong usage, or a place that cannot be written.
+pub(crate) fn files(
+    settings: &Settings,
+    pipeline: &RowPipeline,
+    per_window: bool,
+) -> Result<Option<Output>, Failure> {
+    let Some(place) = &settings.out else { return Ok(None) };
+    if settings.serve.is_some() {
+        let message = "--serve serves what goes to standard output, and --out sends it to files";
+        return Err(Failure::Usage(message.to_owned()));
+    }
+    if settings.durable.state.is_some() && !is_folder(place) {
+        return Err(Failure::Usage(format!(
+            "--out {place}: with --state later runs add files, so that it needs a directory, as in \
+             {place}/, or s3://BUCKET/PREFIX"
+        )));
+    }
+    let mut options = AnswerFilesOptions::default();
+    options.format = format(settings.spec.output.as_deref())?;
+    options.per_window = per_window;
+    let opened = AnswerFiles::open(place, pipeline, options);
+    let files = opened.map_err(|error| Failure::run(&error.at("--out")))?;
+    Ok(Some(OutputWriter::Files(Box::new(files))))
+}
+
+/// Returns the format of files that an output names; JSON Lines without a name.
+///
+/// # Errors
+/// An output that is not for files.
+pub(crate) fn format(output: Option<&str>) -> Result<AnswerFormat, Failure> {
+    let parsed = output.unwrap_or("json").parse();
+    parsed.map_err(|error: streamgauge::Error| Failure::usage(&error.at("--out")))
+}
