@@ -1,12 +1,19 @@
 //! The rows of a file that is not written yet.
 
 use super::held_row::HeldRow;
+use super::options::AnswerFormat;
 use super::parquet_file::{self, Table};
-use super::{AnswerFiles, AnswerFormat};
+
 use crate::error::Error;
 use crate::row::OutputValue;
 use crate::rows::{JsonLines, RowEmission};
 use bytes::Bytes;
+
+/// Maximum rows of a file in a directory, and of a row group of Parquet.
+pub(super) const ROWS_MAX: usize = 131_072;
+
+/// Maximum bytes of rows that are held until they are written, about as they are in memory.
+pub(super) const HELD_BYTES_MAX: usize = 64 << 20;
 
 /// Rows in the form in which the format needs them.
 #[derive(Debug)]
@@ -51,7 +58,7 @@ impl Held {
             Held::Lines { rows, text, .. } => (*rows, text.len()),
             Held::Rows { rows, bytes } => (rows.len(), *bytes),
         };
-        rows >= AnswerFiles::ROWS_MAX || bytes >= AnswerFiles::HELD_BYTES_MAX
+        rows >= ROWS_MAX || bytes >= HELD_BYTES_MAX
     }
 
     /// Returns the rows as a whole file.

@@ -1,11 +1,23 @@
 //! The paths of files: where a file goes, and how it is called.
 
-use super::{AnswerFilesOptions, Unit};
+use super::options::AnswerFilesOptions;
 use crate::hash::{Seed, hash_bytes};
 use crate::rows::RowEmission;
 use crate::store::escaped;
 use crate::time::Timestamp;
 use crate::window::Window;
+
+/// What the rows that are held have in common.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Unit {
+    /// The index of the query.
+    pub(super) table: usize,
+    pub(super) date: Option<String>,
+    pub(super) window: Option<Window>,
+    pub(super) revision: u32,
+    /// Files of this unit that were written.
+    pub(super) parts: u32,
+}
 
 /// Returns the date of a row's window: that of its start in the time zone of the row.
 pub(super) fn date(row: &RowEmission) -> Option<String> {

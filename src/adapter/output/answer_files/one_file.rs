@@ -1,9 +1,9 @@
 //! The one file of a path, which gets its name when it is complete.
 
 use super::held::Held;
+use super::options::AnswerFormat;
 use super::parquet_file::{ParquetFile, Table};
-use super::{AnswerFormat, cannot_write};
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::store::NewFile;
 use std::io::{BufWriter, Write};
 
@@ -36,7 +36,7 @@ impl OneFile {
     /// Appends rows: to Parquet as a row group.
     ///
     /// # Errors
-    /// [`ErrorKind::Io`](crate::ErrorKind::Io) if they cannot be written; values that do not fit
+    /// [`ErrorKind::Io`] if they cannot be written; values that do not fit
     /// the columns of a file of Parquet.
     pub(super) fn append(&mut self, table: &Table, held: &Held) -> Result<(), Error> {
         let content = match (self.content.take(), held) {
@@ -63,7 +63,7 @@ impl OneFile {
     /// Ends the file, and gives it its name.
     ///
     /// # Errors
-    /// [`ErrorKind::Io`](crate::ErrorKind::Io) if it cannot be written.
+    /// [`ErrorKind::Io`] if it cannot be written.
     pub(super) fn finish(&mut self, table: &Table) -> Result<(), Error> {
         let Some(content) = self.content.take() else { return Ok(()) };
         let file = match content {
@@ -76,4 +76,9 @@ impl OneFile {
             .map_err(|error| cannot_write(&self.path).with_source(error.into_error()))?;
         file.keep()
     }
+}
+
+#[cold]
+fn cannot_write(path: &str) -> Error {
+    Error::new(ErrorKind::Io, format!("cannot write {path}"))
 }

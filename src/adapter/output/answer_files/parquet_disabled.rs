@@ -1,7 +1,7 @@
 //! In place of Parquet in a build without the feature `parquet`.
 
-use super::AnswerFormat;
 use super::held_row::HeldRow;
+use super::options::AnswerFormat;
 use crate::error::{Error, ErrorKind};
 use crate::rows::{Query, RowEmission};
 use bytes::Bytes;

@@ -4,10 +4,10 @@
 //! values of its first rows exactly, otherwise text. The low-level writer of the crate `parquet`
 //! gets each column of a row group at once.
 
-use super::AnswerFormat;
 use super::cells::{Cell, Leaf, Seen};
 use super::held_row::HeldRow;
 use super::layout::{self, Field};
+use super::options::AnswerFormat;
 use crate::error::{Error, ErrorKind};
 use crate::row::TopValue;
 use crate::rows::{Query, RowEmission};

@@ -1,10 +1,12 @@
 //! Files of answers against the rows that they were made of.
 
 use super::*;
+use crate::error::ErrorKind;
 use crate::query::PipelineSpec;
 use crate::row::{Number, OutputValue, TopValue};
 use crate::rows::{CompileOptions, JsonLines};
 use crate::time::Timestamp;
+use crate::window::Window;
 use proptest::prelude::*;
 use std::fs;
 use std::path::PathBuf;

@@ -1,0 +1,58 @@
+//! The format of files of answers, and how answers are split.
+
+use crate::error::Error;
+use std::str::FromStr;
+
+/// The format of [`AnswerFiles`](super::AnswerFiles).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum AnswerFormat {
+    /// The lines that [`JsonLines`](crate::rows::JsonLines) writes.
+    JsonLines,
+    /// Parquet: needs the feature `parquet`.
+    Parquet,
+}
+
+impl AnswerFormat {
+    /// Returns the ending of the names of such files.
+    pub(super) fn ending(self) -> &'static str {
+        match self {
+            AnswerFormat::JsonLines => "jsonl",
+            AnswerFormat::Parquet => "parquet",
+        }
+    }
+}
+
+impl FromStr for AnswerFormat {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        match text {
+            "json" => Ok(AnswerFormat::JsonLines),
+            "parquet" => Ok(AnswerFormat::Parquet),
+            other => Err(Error::invalid(format!(
+                "{other:?} is not an output of files: use json or parquet"
+            ))),
+        }
+    }
+}
+
+/// Options of [`AnswerFiles`](super::AnswerFiles).
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct AnswerFilesOptions {
+    /// The format. Default: JSON Lines.
+    pub format: AnswerFormat,
+    /// True if a file has the rows of one window and revision, and [`flush`](super::AnswerFiles::flush)
+    /// writes what is held. The same answers, given again after a crash, are the same files then.
+    /// Otherwise a file has the rows of one date, and is written at the end. Default: true.
+    pub per_window: bool,
+    /// The source of the answers, such as a shard: a part of the path of each file. Default: none.
+    pub source: Option<String>,
+}
+
+impl Default for AnswerFilesOptions {
+    fn default() -> Self {
+        AnswerFilesOptions { format: AnswerFormat::JsonLines, per_window: true, source: None }
+    }
+}
