@@ -1,17 +1,17 @@
-//! Lambda's Kinesis events: no bytes panic, every element of `Records` is a record or rejected, and
-//! the fast way agrees with the general one, which an event takes that does not begin with
-//! `Records`. A handler of each mode takes any event, and gives a reply or an error; what it asks
-//! for again is of the batch.
+//! Lambda's events of Kinesis and Kafka: no bytes panic, every element of `Records` is a record or
+//! rejected, and the fast way agrees with the general one, which an event takes that does not begin
+//! with `Records`. A handler of each mode takes any event, and gives a reply or an error; what it
+//! asks for again is of the batch.
 #![cfg_attr(fuzzing, no_main)]
 
 mod shim;
 
-use streamgauge::adapter::lambda::{Handler, KinesisEvent};
+use streamgauge::adapter::lambda::{Handler, KafkaEvent, KinesisEvent};
 use streamgauge::adapter::{Declared, Packing, each};
 use streamgauge::rows::CompileOptions;
 use streamgauge::query::PipelineSpec;
 use streamgauge::store::MemoryStore;
-use streamgauge::{Error, Timestamp};
+use streamgauge::{Error, Sequence, ShardId, Timestamp};
 
 fn check(bytes: &[u8]) {
     let event = KinesisEvent::from_slice(bytes);
@@ -48,6 +48,7 @@ fn handle(bytes: &[u8], strict: bool) {
         }
         Err(_) => Vec::new(),
     };
+    let offsets = offsets(bytes);
     let spec = PipelineSpec::from_toml("window = \"1m\"\nevery = \"20s\"\ngroup = \"page\"\nagg = \"count, top(3, user)\"\n", "p").expect("a pipeline");
     for mode in 0..3 {
         let mut options = CompileOptions::default();
@@ -64,12 +65,29 @@ fn handle(bytes: &[u8], strict: bool) {
             if let Ok(reply) = handler.handle_bytes(bytes, Timestamp::from_millis(clock)) {
                 let failure = reply.failure().map(ToString::to_string);
                 assert!(failure.is_none_or(|failure| strict && numbers.contains(&failure)));
+                assert!(reply.offsets().iter().all(|offset| strict && offsets.contains(offset)));
             }
         }
         if mode == 1 {
             handler.answer_idle(Timestamp::from_millis(i64::MAX)).expect("what was saved can be read");
         }
     }
+}
+
+/// Returns partition and offset of each record of an event of Kafka that has them.
+fn offsets(bytes: &[u8]) -> Vec<(ShardId, u64)> {
+    let Ok(event) = KafkaEvent::from_slice(bytes) else { return Vec::new() };
+    let mut offsets = Vec::new();
+    for partition in &event.partitions {
+        for index in 0..partition.records.len() {
+            let _ = partition.headers(index);
+        }
+        let rejected = partition.rejected.iter().filter_map(|rejected| rejected.sequence.as_ref());
+        let all = partition.records.iter().map(|record| &record.position.sequence).chain(rejected);
+        let offset = |sequence: &Sequence| sequence.number.as_str().parse().expect("63 bits");
+        offsets.extend(all.map(|sequence| (partition.name.clone(), offset(sequence))));
+    }
+    offsets
 }
 
 shim::target!(check);

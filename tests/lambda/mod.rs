@@ -6,6 +6,7 @@ mod documents;
 #[cfg(feature = "lambda-runtime")]
 mod end_to_end;
 mod hostile;
+mod kafka;
 mod mapping;
 mod modes;
 #[cfg(feature = "kcl")]

@@ -94,7 +94,6 @@ impl<'de> Visitor<'de> for TextVisitor {
 }
 
 /// A field that should be a whole number.
-#[cfg(feature = "kcl")]
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) enum Whole {
     /// The field is missing or null.
@@ -106,7 +105,6 @@ pub(crate) enum Whole {
     Other,
 }
 
-#[cfg(feature = "kcl")]
 impl Whole {
     /// Returns the number, if there is one. The error is the end of a sentence that begins with the
     /// field's name.
@@ -119,17 +117,14 @@ impl Whole {
     }
 }
 
-#[cfg(feature = "kcl")]
 impl<'de> Deserialize<'de> for Whole {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(WholeVisitor)
     }
 }
 
-#[cfg(feature = "kcl")]
 struct WholeVisitor;
 
-#[cfg(feature = "kcl")]
 impl<'de> Visitor<'de> for WholeVisitor {
     type Value = Whole;
 

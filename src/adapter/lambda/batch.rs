@@ -15,7 +15,8 @@ pub(super) struct ShardBatch {
     pub(super) shard: ShardId,
     /// Stream and shard, as the sink names the source of the answers.
     pub(super) source: String,
-    /// The ARN of the stream, even if the event names a consumer of it.
+    /// The ARN of the stream, even if the event names a consumer of it; for Kafka that of the
+    /// cluster.
     pub(super) stream_arn: Option<Box<str>>,
     pub(super) records: Vec<Record>,
     /// In the order of the event.
@@ -37,6 +38,16 @@ pub(super) struct Flaw {
 pub(super) enum BatchItem<'a> {
     Record(&'a Record),
     Flaw(&'a Flaw),
+}
+
+impl<'a> BatchItem<'a> {
+    /// Returns the sequence number; `None` if it could not be read.
+    pub(super) fn number(self) -> Option<&'a SequenceNumber> {
+        match self {
+            BatchItem::Record(record) => Some(&record.position.sequence.number),
+            BatchItem::Flaw(flaw) => flaw.sequence.as_ref().map(|sequence| &sequence.number),
+        }
+    }
 }
 
 impl ShardBatch {
@@ -136,10 +147,7 @@ impl ShardBatch {
 
     /// Returns the sequence number of the first record or flaw that has one.
     pub(super) fn first(&self) -> Option<&SequenceNumber> {
-        self.items().find_map(|item| match item {
-            BatchItem::Record(record) => Some(&record.position.sequence.number),
-            BatchItem::Flaw(flaw) => flaw.sequence.as_ref().map(|sequence| &sequence.number),
-        })
+        self.items().find_map(BatchItem::number)
     }
 
     /// Removes this sequence number and everything after it.

@@ -1,16 +1,17 @@
 //! The handler: an event in, a reply out.
 
-use super::batch::ShardBatch;
+use super::batch::{BatchItem, ShardBatch};
 use super::core::Core;
 use super::invocation::{DeadLetter, Invocation};
 use super::stateless::Stateless;
 use super::stored::Stored;
 use super::tumbling::{STATE_BYTES_LIMIT, Tumbling};
-use super::{KinesisEvent, Reply, State};
+use super::{KafkaEvent, KafkaPartition, KinesisEvent, Reply, State, TumblingWindow};
 use crate::adapter::output::Sink;
 use crate::adapter::record_pipeline::RecordPipeline;
 use crate::adapter::{LateRecord, Packing};
 use crate::error::Error;
+use crate::record::{SequenceNumber, ShardId};
 use crate::store::Store;
 use crate::time::Timestamp;
 use std::fmt;
@@ -18,8 +19,8 @@ use std::time::Duration;
 
 type OnInvocation = Box<dyn FnMut(&Invocation) + Send>;
 
-/// A function behind a Kinesis event source mapping. It applies the records of the events to a
-/// pipeline, passes the answers to a sink, and replies exactly as AWS's contract demands.
+/// A function behind an event source mapping of Kinesis or Kafka. It applies the records of the
+/// events to a pipeline, passes the answers to a sink, and replies as AWS's contract demands.
 ///
 /// It has three modes; [`tumbling`](Handler::tumbling) is the default:
 ///
@@ -201,12 +202,19 @@ impl<P: RecordPipeline, S: Sink<P>> Handler<P, S> {
         &self.core.invocation
     }
 
-    /// Handles the bytes of an event from Lambda's runtime. In stored mode it also handles a
-    /// scheduled event of EventBridge, by [`answer_idle`](Handler::answer_idle).
+    /// Handles the bytes of an event from Lambda's runtime, of Kinesis or Kafka. In stored mode it
+    /// also handles a scheduled event of EventBridge, by [`answer_idle`](Handler::answer_idle).
     ///
     /// # Errors
-    /// The errors of [`handle`](Handler::handle) and of [`KinesisEvent::from_slice`].
+    /// The errors of [`handle`](Handler::handle), of [`KinesisEvent::from_slice`] and of
+    /// [`KafkaEvent::from_slice`].
     pub fn handle_bytes(&mut self, event: &[u8], now: Timestamp) -> Result<Reply, Error> {
+        if let Some(event) = KafkaEvent::read(event) {
+            return match event {
+                Ok(event) => self.handle_kafka(event, now),
+                Err(error) => self.account(now, |_| Err(error)),
+            };
+        }
         match KinesisEvent::from_slice(event) {
             Ok(event) => self.handle(event, now),
             Err(_) if self.is_stored() && is_scheduled(event) => {
@@ -229,6 +237,17 @@ impl<P: RecordPipeline, S: Sink<P>> Handler<P, S> {
     /// mode, and the errors of the sink.
     pub fn handle(&mut self, event: KinesisEvent, now: Timestamp) -> Result<Reply, Error> {
         self.account(now, |handler| handler.reply_to(event, now))
+    }
+
+    /// Handles an event of Kafka at the time `now`. Each partition is a shard of its own. If a
+    /// strict pipeline stops at a record, the reply names it and all later ones of its partition.
+    ///
+    /// # Errors
+    /// The errors of [`handle`](Handler::handle). The partitions before an error are applied; when
+    /// Lambda delivers the batch again, only [`stored`](Handler::stored) mode skips them. In
+    /// tumbling mode any event is an error: a mapping of Kafka has no windows.
+    pub fn handle_kafka(&mut self, event: KafkaEvent, now: Timestamp) -> Result<Reply, Error> {
+        self.account(now, |handler| handler.reply_to_kafka(event, now))
     }
 
     /// Answers the open windows of all shards that had no record for
@@ -263,21 +282,83 @@ impl<P: RecordPipeline, S: Sink<P>> Handler<P, S> {
         let Some(batch) = ShardBatch::of(event, shard, self.packing)? else {
             return Ok(Reply::done());
         };
-        self.core.note(&batch, now);
-        let reply = match (&mut self.mode, &tumbling) {
-            (Mode::Tumbling(mode), Some(window)) => mode.handle(&mut self.core, &batch, window),
-            (Mode::Tumbling(_), None) => Err(Error::invalid(
-                "the event has no window: set TumblingWindowInSeconds of the event source mapping, \
-                 or run in stored or stateless mode",
-            )),
-            (Mode::Stored(mode), _) => mode.handle(&mut self.core, &batch, now),
-            (Mode::Stateless, _) => Stateless.handle(&mut self.core, batch),
-        }?;
+        let reply = self.apply(batch, tumbling.as_ref(), now)?;
         // Lambda counts a reply without a state as failed if the mapping has a window.
         Ok(match tumbling.is_some() && reply.state().is_none() {
             true => reply.with_state(State::default()),
             false => reply,
         })
+    }
+
+    fn reply_to_kafka(&mut self, event: KafkaEvent, now: Timestamp) -> Result<Reply, Error> {
+        let is_single = event.partitions.len() == 1;
+        let mut total = Invocation { at: Some(now), ..Invocation::default() };
+        let mut failures = Vec::new();
+        for partition in event.partitions {
+            let result = self.reply_to_partition(partition, event.cluster_arn.as_deref(), now);
+            let mut account = std::mem::take(&mut self.core.invocation);
+            total.shard = account.shard.take().filter(|_| is_single);
+            total.add(account);
+            match result {
+                Ok(failed) => failures.extend(failed),
+                Err(error) => {
+                    self.core.invocation = total;
+                    return Err(error);
+                }
+            }
+        }
+        self.core.invocation = total;
+        Ok(Reply::failed_offsets(failures))
+    }
+
+    /// Applies the records of a partition. Returns those that Lambda is to deliver again.
+    fn reply_to_partition(
+        &mut self,
+        partition: KafkaPartition,
+        cluster_arn: Option<&str>,
+        now: Timestamp,
+    ) -> Result<Vec<(ShardId, u64)>, Error> {
+        let (shard, event) = partition.into_shard();
+        let Some(mut batch) = ShardBatch::of(event, Some(shard.clone()), self.packing)? else {
+            return Ok(Vec::new());
+        };
+        batch.stream_arn = cluster_arn.map(Into::into);
+        let offsets: Vec<Option<u64>> = match self.core.pipeline.is_strict() {
+            true => batch.items().map(BatchItem::number).map(offset_of).collect(),
+            false => Vec::new(),
+        };
+        let reply = self.apply(batch, None, now)?;
+        let Some(from) = reply.failure() else { return Ok(Vec::new()) };
+        let from = offset_of(Some(from));
+        let mut failed: Vec<Option<u64>> =
+            offsets.into_iter().skip_while(|offset| *offset != from).collect();
+        failed.sort_unstable();
+        failed.dedup();
+        let failed: Option<Vec<_>> =
+            failed.into_iter().map(|offset| Some((shard.clone(), offset?))).collect();
+        failed.ok_or_else(|| {
+            // A record that the reply cannot name comes again only with the whole batch.
+            let error = self.core.invocation.refused.take();
+            error.unwrap_or_else(|| Error::invalid("a record after the refused one has no offset"))
+        })
+    }
+
+    fn apply(
+        &mut self,
+        batch: ShardBatch,
+        window: Option<&TumblingWindow>,
+        now: Timestamp,
+    ) -> Result<Reply, Error> {
+        self.core.note(&batch, now);
+        match (&mut self.mode, window) {
+            (Mode::Tumbling(mode), Some(window)) => mode.handle(&mut self.core, &batch, window),
+            (Mode::Tumbling(_), None) => Err(Error::invalid(
+                "the event has no window: set TumblingWindowInSeconds of the event source mapping, \
+                 which one of Kafka does not have, or run in stored or stateless mode",
+            )),
+            (Mode::Stored(mode), _) => mode.handle(&mut self.core, &batch, now),
+            (Mode::Stateless, _) => Stateless.handle(&mut self.core, batch),
+        }
     }
 
     /// Runs an invocation and reports its account.
@@ -294,6 +375,11 @@ impl<P: RecordPipeline, S: Sink<P>> Handler<P, S> {
         }
         result
     }
+}
+
+/// Returns the offset of a record of Kafka.
+fn offset_of(number: Option<&SequenceNumber>) -> Option<u64> {
+    number?.as_str().parse().ok()
 }
 
 /// Returns true if this is an event of a schedule, in the form that AWS documents: `"detail-type":

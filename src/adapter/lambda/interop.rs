@@ -3,15 +3,19 @@
 //!
 //! The detour through that crate costs its own parse and its errors in arrival times: version 1.2.1
 //! reads some of them wrong by up to a second, and refuses AWS's documented window event with
-//! numbers in its state. [`KinesisEvent::from_slice`] reads the bytes of the event correctly.
+//! numbers in its state, and events of Kafka with a record that has no timestamp.
+//! [`KinesisEvent::from_slice`] and [`KafkaEvent::from_slice`] read the bytes correctly.
 
 use super::wire::rejection;
-use super::{KinesisEvent, State, TumblingWindow};
+use super::{KafkaEvent, KafkaPartition, KinesisEvent, State, TumblingWindow};
+use crate::adapter::Rejected;
 use crate::error::{Error, ErrorKind};
 use crate::record::{Position, Record, Sequence, ShardId};
 use crate::time::Timestamp;
 use crate::window::Window;
+use aws_lambda_events::event::kafka::{KafkaEvent as AwsKafkaEvent, KafkaRecord};
 use aws_lambda_events::event::kinesis::{self as aws, KinesisTimeWindowEvent};
+use base64_simd::STANDARD;
 use bytes::Bytes;
 use chrono::DateTime;
 use std::collections::BTreeMap;
@@ -130,6 +134,71 @@ impl TryFrom<&KinesisEvent> for aws::KinesisEvent {
     }
 }
 
+/// The partitions are in the order of their names, because that crate's type has lost the order of
+/// the event. A record with a negative offset, or a key or value that is not base64, is
+/// [rejected](KafkaPartition::rejected).
+impl From<AwsKafkaEvent> for KafkaEvent {
+    fn from(event: AwsKafkaEvent) -> Self {
+        let partitions: BTreeMap<_, _> = event.records.into_iter().collect();
+        let convert = |(name, records): (String, Vec<KafkaRecord>)| {
+            let mut partition = KafkaPartition::new(ShardId::new(name));
+            for (index, record) in records.into_iter().enumerate() {
+                if record.value.is_none() {
+                    partition.tombstones += 1;
+                    continue;
+                }
+                let headers = serde_json::to_string(&record.headers).unwrap_or_default();
+                let (offset, arrival) = (record.offset, kafka_arrival(&record));
+                match read_kafka(partition.name.clone(), record) {
+                    Ok(record) => {
+                        partition.records.push(record);
+                        partition.push_headers(&headers);
+                    }
+                    Err(error) => partition.rejected.push(Rejected {
+                        index,
+                        records_before: partition.records.len(),
+                        shard: Some(partition.name.clone()),
+                        sequence: u64::try_from(offset).ok().map(Sequence::new),
+                        arrival: Some(arrival),
+                        data: Bytes::new(),
+                        error: error.at(format_args!("records[{:?}][{index}]", partition.name)),
+                    }),
+                }
+            }
+            partition
+        };
+        KafkaEvent {
+            partitions: partitions.into_iter().map(convert).collect(),
+            cluster_arn: event.event_source_arn.map(Into::into),
+        }
+    }
+}
+
+fn kafka_arrival(record: &KafkaRecord) -> Timestamp {
+    match record.timestamp.timestamp_millis() {
+        millis @ 0.. => Timestamp::from_millis(millis),
+        _ => Record::ARRIVAL_UNKNOWN,
+    }
+}
+
+fn read_kafka(shard: ShardId, record: KafkaRecord) -> Result<Record, Error> {
+    let arrival = kafka_arrival(&record);
+    let decode = |field: &str, text: Option<String>| {
+        let bytes = STANDARD.decode_to_vec(text.unwrap_or_default());
+        bytes
+            .map(Bytes::from)
+            .map_err(|_| Error::new(ErrorKind::Parse, format!("{field} is not standard base64")))
+    };
+    let offset = u64::try_from(record.offset)
+        .map_err(|_| Error::new(ErrorKind::Parse, "offset is negative"))?;
+    Ok(Record {
+        partition_key: decode("key", record.key)?,
+        data: decode("value", record.value)?,
+        arrival,
+        position: Position { shard, sequence: Sequence::new(offset) },
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -160,6 +229,34 @@ mod tests {
             .for_each(|(theirs, ours)| theirs.arrival = ours.arrival);
         assert_eq!(converted.records, ours.records);
         assert_eq!(converted.tumbling, ours.tumbling);
+    }
+
+    #[test]
+    fn a_kafka_event_of_the_other_crate_is_the_event() {
+        // That crate refuses an event with a record that has no timestamp.
+        let text = String::from_utf8(fixture("06-kafka.json")).unwrap();
+        let bytes = text.replace(r#""timestamp":-1"#, r#""timestamp":0"#).into_bytes();
+        let ours = KafkaEvent::from_slice(&bytes).unwrap();
+        let theirs: AwsKafkaEvent = serde_json::from_slice(&bytes).unwrap();
+        let mut converted = KafkaEvent::from(theirs);
+        converted.partitions.sort_by(|a, b| b.name.cmp(&a.name));
+        assert_eq!(converted.cluster_arn, ours.cluster_arn);
+        assert_eq!(converted.partitions.len(), ours.partitions.len());
+        for (theirs, ours) in converted.partitions.iter_mut().zip(&ours.partitions) {
+            // That crate reads some timestamps wrong by a millisecond.
+            for (theirs, ours) in theirs.records.iter_mut().zip(&ours.records) {
+                theirs.arrival = ours.arrival;
+            }
+            assert_eq!((&theirs.name, &theirs.records), (&ours.name, &ours.records));
+            for index in 0..ours.records.len() {
+                assert_eq!(theirs.headers(index).unwrap(), ours.headers(index).unwrap());
+            }
+            let places = |partition: &KafkaPartition| -> Vec<_> {
+                let rejected = partition.rejected.iter();
+                rejected.map(|rejected| (rejected.index, rejected.records_before)).collect()
+            };
+            assert_eq!(places(theirs), places(ours));
+        }
     }
 
     #[test]

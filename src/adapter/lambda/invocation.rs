@@ -20,7 +20,7 @@ use std::time::Duration;
 pub struct Invocation {
     /// The time that the caller passed to the handler.
     pub at: Option<Timestamp>,
-    /// The shard; `None` if the event names none.
+    /// The shard; `None` if the event names none, or several partitions.
     pub shard: Option<ShardId>,
     /// Records and user records in the event, including those that could not be read.
     pub records: u64,
@@ -57,6 +57,20 @@ impl Invocation {
         self.late = after.late.saturating_sub(before.late);
         self.dead_letters = after.dead_letters.saturating_sub(before.dead_letters);
         self.duplicates = after.duplicates.saturating_sub(before.duplicates);
+    }
+
+    /// Adds the account of one partition of an event that has several.
+    pub(super) fn add(&mut self, partition: Invocation) {
+        self.records += partition.records;
+        self.applied += partition.applied;
+        self.filtered += partition.filtered;
+        self.late += partition.late;
+        self.dead_letters += partition.dead_letters;
+        self.duplicates += partition.duplicates;
+        self.emissions += partition.emissions;
+        self.iterator_age = self.iterator_age.max(partition.iterator_age);
+        self.state_bytes += partition.state_bytes;
+        self.refused = self.refused.take().or(partition.refused);
     }
 }
 

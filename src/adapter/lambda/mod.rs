@@ -1,8 +1,9 @@
-//! Lambda's Kinesis events and the replies to them.
+//! Lambda's events of Kinesis and Kafka, and the replies to them.
 //!
 //! [`KinesisEvent`] is the event that Lambda passes to a function behind a Kinesis event source
 //! mapping, plain or with a tumbling window. [`Reply`] is the function's answer. Both follow AWS's
 //! contract exactly ("Using Lambda to process records from Amazon Kinesis Data Streams").
+//! [`KafkaEvent`] is the event of a mapping of Amazon MSK, or of another cluster of Kafka.
 //!
 //! One pass over the bytes of an event gives [`Record`](crate::Record)s: base64 is decoded straight
 //! into blocks that the records share, and arrival times become exact milliseconds. Nothing else of
@@ -33,6 +34,7 @@ mod handler;
 #[cfg(feature = "aws_lambda_events")]
 mod interop;
 mod invocation;
+mod kafka;
 mod parse;
 mod reply;
 #[cfg(feature = "lambda-runtime")]
@@ -50,6 +52,7 @@ pub use event::{KinesisEvent, TumblingWindow};
 pub use function::run_from_environment;
 pub use handler::Handler;
 pub use invocation::{DeadLetter, Emf, Invocation};
+pub use kafka::{KafkaEvent, KafkaPartition};
 pub use reply::Reply;
 #[cfg(feature = "lambda-runtime")]
 pub use runtime::run;

@@ -1,17 +1,18 @@
-//! The reply of a function behind a Kinesis event source mapping.
+//! The reply of a function behind an event source mapping.
 
 use super::State;
-use crate::record::SequenceNumber;
+use crate::record::{SequenceNumber, ShardId};
 use serde::Serialize;
 use serde::ser::{SerializeStruct, Serializer};
 
-/// The answer to a [`KinesisEvent`](super::KinesisEvent).
+/// The answer to a [`KinesisEvent`](super::KinesisEvent) or a [`KafkaEvent`](super::KafkaEvent).
 ///
-/// `batchItemFailures` holds at most one sequence number: Lambda retries from the lowest one on, so
-/// that a second one has no effect. Lambda treats an empty, null or unknown identifier as a failure
-/// of the whole batch. A [`SequenceNumber`] cannot be empty; use only numbers of the batch that is
-/// answered. The mapping must have `ReportBatchItemFailures` set, or Lambda ignores the failure and
-/// counts the batch as processed.
+/// For Kinesis `batchItemFailures` holds at most one sequence number: Lambda retries from the
+/// lowest one on, so that a second one has no effect. For Kafka it holds partition and offset of
+/// every record that Lambda is to deliver again. Lambda treats an empty, null or unknown identifier
+/// as a failure of the whole batch. A [`SequenceNumber`] cannot be empty; use only numbers of the
+/// batch that is answered. The mapping must have `ReportBatchItemFailures` set, or Lambda ignores
+/// the failure and counts the batch as processed.
 ///
 /// With a tumbling window the reply must have a state, or the invocation counts as failed.
 ///
@@ -26,6 +27,7 @@ use serde::ser::{SerializeStruct, Serializer};
 pub struct Reply {
     state: Option<State>,
     failed_from: Option<SequenceNumber>,
+    failed_offsets: Vec<(ShardId, u64)>,
 }
 
 impl Reply {
@@ -37,7 +39,25 @@ impl Reply {
     /// Returns the reply for a batch that was processed up to the record with this sequence number.
     /// Lambda is to deliver that record and all later ones again.
     pub fn failed_from(sequence: SequenceNumber) -> Self {
-        Reply { state: None, failed_from: Some(sequence) }
+        Reply { failed_from: Some(sequence), ..Reply::default() }
+    }
+
+    /// Returns the reply for a batch of Kafka of which Lambda is to deliver these records again:
+    /// the name of the partition as in the event, and the offset.
+    ///
+    /// Lambda delivers what the reply names, so name every record that was not applied. A record
+    /// that the batch does not have counts as a failure of the whole batch.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::ShardId;
+    /// use streamgauge::adapter::lambda::Reply;
+    /// let reply = Reply::failed_offsets([(ShardId::new("clicks-0"), 15)]);
+    /// let failure = r#"{"itemIdentifier":{"partition":"clicks-0","offset":15}}"#;
+    /// assert_eq!(reply.to_json(), format!(r#"{{"batchItemFailures":[{failure}]}}"#).as_bytes());
+    /// ```
+    pub fn failed_offsets(records: impl IntoIterator<Item = (ShardId, u64)>) -> Self {
+        Reply { failed_offsets: records.into_iter().collect(), ..Reply::default() }
     }
 
     /// Adds the state of the window.
@@ -56,6 +76,11 @@ impl Reply {
         self.failed_from.as_ref()
     }
 
+    /// Returns the records of Kafka that Lambda is to deliver again.
+    pub fn offsets(&self) -> &[(ShardId, u64)] {
+        &self.failed_offsets
+    }
+
     /// Returns the reply as JSON.
     pub fn to_json(&self) -> Vec<u8> {
         // The value has strings and a valid JSON text only; serde_json can always write them.
@@ -68,18 +93,27 @@ impl Serialize for Reply {
         #[derive(Serialize)]
         #[serde(rename_all = "camelCase")]
         struct ItemFailure<'a> {
-            item_identifier: &'a str,
+            item_identifier: ItemIdentifier<'a>,
         }
-        let failures: &[ItemFailure<'_>] = match &self.failed_from {
-            Some(sequence) => &[ItemFailure { item_identifier: sequence.as_str() }],
-            None => &[],
-        };
+        #[derive(Serialize)]
+        #[serde(untagged)]
+        enum ItemIdentifier<'a> {
+            Sequence(&'a str),
+            Offset { partition: &'a str, offset: u64 },
+        }
+        let number =
+            self.failed_from.iter().map(|number| ItemIdentifier::Sequence(number.as_str()));
+        let offsets = self.failed_offsets.iter().map(|(partition, offset)| {
+            ItemIdentifier::Offset { partition: partition.as_str(), offset: *offset }
+        });
+        let failures: Vec<ItemFailure<'_>> =
+            number.chain(offsets).map(|item_identifier| ItemFailure { item_identifier }).collect();
         let mut reply =
             serializer.serialize_struct("Reply", 1 + usize::from(self.state.is_some()))?;
         if let Some(state) = &self.state {
             reply.serialize_field("state", state)?;
         }
-        reply.serialize_field("batchItemFailures", failures)?;
+        reply.serialize_field("batchItemFailures", &failures)?;
         reply.end()
     }
 }

@@ -70,7 +70,10 @@ fn answer<P: RecordPipeline, S: Sink<P>>(
     // If standard error is closed, there is no other place to report to.
     let tell = |text: String| drop(writeln!(io::stderr(), "{text}"));
     if let (Ok(reply), Some(error)) = (&result, &handler.invocation().refused) {
-        let from = reply.failure().map(ToString::to_string).unwrap_or_default();
+        let from = reply.failure().map(ToString::to_string);
+        let offsets = reply.offsets().first();
+        let offset = offsets.map(|(partition, offset)| format!("{offset} of {partition}"));
+        let from = from.or(offset).unwrap_or_default();
         tell(format!("refused: {error}; Lambda is to deliver again from {from} on"));
     }
     result.map_err(|error| {

@@ -55,7 +55,8 @@ pub(crate) enum Command {
     Completions(CompletionsArguments),
     /// Print the manual page
     Man,
-    /// Run a pipeline file as an AWS Lambda function behind a Kinesis stream
+    /// Run a pipeline file as an AWS Lambda function behind a stream of Kinesis or a topic of
+    /// Kafka
     #[cfg(feature = "lambda-runtime")]
     #[command(after_help = crate::lambda::HELP)]
     Lambda,

@@ -1,5 +1,4 @@
-//! `streamgauge lambda`: a pipeline file as a Lambda function behind a Kinesis event source
-//! mapping.
+//! `streamgauge lambda`: a pipeline file as a Lambda function behind an event source mapping.
 
 use crate::failure::Failure;
 use std::env;
