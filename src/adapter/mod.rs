@@ -1,9 +1,11 @@
 //! Adapters from transports to the engine, each behind its feature. An adapter never imports
 //! another one. Shared parts are beside them: the loop of a source with shards (`worker`), the
 //! forms of a Kinesis record (`kinesis_records`: aggregated by the KPL or CloudWatch Logs,
-//! `Packing`, `LateRecord`, `Rejected`), pipelines over a stream's records ([`RecordPipeline`]) and
-//! sinks of their answers ([`Sink`]).
+//! `Packing`, `LateRecord`, `Rejected`), pipelines over a stream's records ([`RecordPipeline`]),
+//! sinks of their answers ([`Sink`]), and captures of what came (`capture`).
 
+#[cfg(any(feature = "kcl", feature = "lambda-runtime"))]
+pub mod capture;
 #[cfg(feature = "files")]
 pub mod files;
 #[cfg(feature = "kcl")]

@@ -3,6 +3,7 @@
 mod answer_files;
 mod aws;
 mod bad_input;
+mod capture;
 mod check;
 mod console;
 mod detection;

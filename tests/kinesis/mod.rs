@@ -1,4 +1,5 @@
 //! Streams read without a Java process, over a simulated Kinesis.
 
+mod capture;
 mod cloud;
 mod reading;

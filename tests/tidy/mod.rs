@@ -36,7 +36,8 @@ const ROOMS: &[&[&str]] = &[
 ];
 
 /// Folders of `src/adapter/` that every adapter may import.
-const SHARED_BY_ADAPTERS: &[&str] = &["kinesis_records", "output", "record_pipeline", "worker"];
+const SHARED_BY_ADAPTERS: &[&str] =
+    &["capture", "kinesis_records", "output", "record_pipeline", "worker"];
 
 /// The rooms that a format may import: rows and the ground, but not the language.
 const FORMATS_IMPORT: &[&str] = &["error", "limits", "row"];

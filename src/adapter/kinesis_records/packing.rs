@@ -5,6 +5,7 @@ use super::logs::{self, LogPayload};
 use crate::error::{Error, ErrorKind};
 use crate::limits::Limits;
 use crate::record::{Record, Sequence};
+use std::fmt;
 use std::str::FromStr;
 
 /// How payloads are unpacked before they are decoded.
@@ -83,6 +84,18 @@ impl Packing {
                 Some(Unreadable { sequence: record.position.sequence, error })
             }
         }
+    }
+}
+
+impl fmt::Display for Packing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Packing::Kpl => "kpl",
+            Packing::Whole => "whole",
+            Packing::Lines => "lines",
+            Packing::CloudWatchLogs(LogPayload::Message) => "logs",
+            Packing::CloudWatchLogs(LogPayload::Event) => "log-events",
+        })
     }
 }
 

@@ -2,6 +2,7 @@
 //! `streamgauge lambda` and the binary `bootstrap` run it.
 
 use super::{Emf, Handler, Invocation, run};
+use crate::adapter::capture::{Capture, CaptureKind, Header};
 use crate::adapter::lookup_files::read_lookups;
 use crate::adapter::output::{JsonLinesSink, PartialSink, Sink};
 use crate::adapter::pipeline_file::read_pipeline;
@@ -18,7 +19,11 @@ use crate::time::parse_duration;
 use std::env;
 use std::io::{self, BufWriter, Stdout, Write};
 use std::path::Path;
+use std::str::FromStr;
 use std::time::Duration;
+
+/// The size of a capture, unless `STREAMGAUGE_CAPTURE_BYTES` says another.
+const CAPTURE_BYTES_MAX: u64 = 10_000_000;
 
 /// The settings from the environment.
 struct FunctionSettings {
@@ -29,6 +34,8 @@ struct FunctionSettings {
     metrics: Option<String>,
     /// True if late records are printed.
     late: bool,
+    /// Where the events are copied to, and how many bytes at most.
+    capture: Option<(String, u64)>,
 }
 
 enum ModeSetting {
@@ -96,6 +103,14 @@ fn serve<S: Sink<Declared> + Send + 'static>(
     let handler = Handler::new(pipeline, sink)?
         .packing(settings.packing)
         .on_dead_letter(|letter| tell(letter));
+    let handler = match &settings.capture {
+        Some((place, bytes_max)) => {
+            let opened = Capture::open(place, *bytes_max, &settings.header());
+            let mut capture = opened.map_err(|error| error.at("STREAMGAUGE_CAPTURE"))?;
+            handler.on_event(move |at, event| capture.event(at, event))
+        }
+        None => handler,
+    };
     let handler = if settings.late { handler.on_late(|record| tell(record)) } else { handler };
     let handler = match settings.mode {
         ModeSetting::Tumbling { state_bytes_max: None } => handler.tumbling(),
@@ -155,7 +170,9 @@ impl FunctionSettings {
                 .transpose()
         };
         let mode = match variable("STREAMGAUGE_MODE").as_deref() {
-            None | Some("tumbling") => ModeSetting::Tumbling { state_bytes_max: bytes(&variable)? },
+            None | Some("tumbling") => ModeSetting::Tumbling {
+                state_bytes_max: bytes("STREAMGAUGE_STATE_BYTES", &variable)?,
+            },
             Some("stateless") => ModeSetting::Stateless,
             Some("store") => {
                 let place = variable("STREAMGAUGE_STATE").ok_or_else(|| {
@@ -204,17 +221,40 @@ impl FunctionSettings {
         let (with_source, late) = (switch("STREAMGAUGE_SOURCE")?, switch("STREAMGAUGE_LATE")?);
         let (partials, metrics) =
             (variable("STREAMGAUGE_PARTIALS"), variable("STREAMGAUGE_METRICS"));
-        Ok(FunctionSettings { mode, packing, partials, with_source, metrics, late })
+        let capture_bytes = bytes("STREAMGAUGE_CAPTURE_BYTES", &variable)?;
+        let capture = variable("STREAMGAUGE_CAPTURE")
+            .map(|place| (place, capture_bytes.unwrap_or(CAPTURE_BYTES_MAX)));
+        if let (None, Some(_)) = (&capture, capture_bytes) {
+            return Err(invalid(
+                "STREAMGAUGE_CAPTURE_BYTES is set, but STREAMGAUGE_CAPTURE names no file",
+            ));
+        }
+        Ok(FunctionSettings { mode, packing, partials, with_source, metrics, late, capture })
+    }
+
+    /// Returns the first line of a capture: what a replay must know of the settings.
+    fn header(&self) -> Header {
+        let mut header = Header::new(CaptureKind::Lambda).packing(self.packing);
+        header.with_source = self.with_source;
+        let (mode, idle) = match &self.mode {
+            ModeSetting::Tumbling { .. } => ("tumbling", None),
+            ModeSetting::Store { idle, .. } => ("store", *idle),
+            ModeSetting::Stateless => ("stateless", None),
+        };
+        header.mode = Some(mode.to_owned());
+        header.idle_after = idle.map(|idle| idle.as_millis() as u64);
+        header
     }
 }
 
-fn bytes(variable: &impl Fn(&str) -> Option<String>) -> Result<Option<usize>, Error> {
+fn bytes<N: FromStr>(
+    name: &str,
+    variable: &impl Fn(&str) -> Option<String>,
+) -> Result<Option<N>, Error> {
     let read = |text: String| {
-        text.parse().map_err(|_| {
-            invalid(&format!("STREAMGAUGE_STATE_BYTES is {text:?}, not a number of bytes"))
-        })
+        text.parse().map_err(|_| invalid(&format!("{name} is {text:?}, not a number of bytes")))
     };
-    variable("STREAMGAUGE_STATE_BYTES").map(read).transpose()
+    variable(name).map(read).transpose()
 }
 
 fn invalid(message: &str) -> Error {
@@ -250,6 +290,11 @@ mod tests {
                 "only STREAMGAUGE_MODE=tumbling",
             ),
             (&[("STREAMGAUGE_SOURCE", "yes")], "use 1 or 0"),
+            (&[("STREAMGAUGE_CAPTURE_BYTES", "10")], "STREAMGAUGE_CAPTURE names no file"),
+            (
+                &[("STREAMGAUGE_CAPTURE", "c"), ("STREAMGAUGE_CAPTURE_BYTES", "1 MB")],
+                "not a number of bytes",
+            ),
             (&[("STREAMGAUGE_LATE", "late.jsonl")], "use 1 or 0"),
             (
                 &[

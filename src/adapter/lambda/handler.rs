@@ -18,6 +18,7 @@ use std::fmt;
 use std::time::Duration;
 
 type OnInvocation = Box<dyn FnMut(&Invocation) + Send>;
+type OnEvent = Box<dyn FnMut(Timestamp, &[u8]) + Send>;
 
 /// A function behind an event source mapping of Kinesis or Kafka. It applies the records of the
 /// events to a pipeline, passes the answers to a sink, and replies as AWS's contract demands.
@@ -65,6 +66,7 @@ pub struct Handler<P, S> {
     packing: Packing,
     idle_after: Duration,
     on_invocation: Option<OnInvocation>,
+    on_event: Option<OnEvent>,
 }
 
 enum Mode {
@@ -88,6 +90,7 @@ impl<P: RecordPipeline, S: Sink<P>> Handler<P, S> {
             packing: Packing::default(),
             idle_after: Duration::from_secs(60),
             on_invocation: None,
+            on_event: None,
         })
     }
 
@@ -192,6 +195,14 @@ impl<P: RecordPipeline, S: Sink<P>> Handler<P, S> {
         self
     }
 
+    /// Sets the callback for the time and the bytes of each event that
+    /// [`handle_bytes`](Handler::handle_bytes) gets, before it is handled.
+    #[must_use]
+    pub fn on_event(mut self, take: impl FnMut(Timestamp, &[u8]) + Send + 'static) -> Self {
+        self.on_event = Some(Box::new(take));
+        self
+    }
+
     /// Returns the pipeline.
     pub fn pipeline(&self) -> &P {
         &self.core.pipeline
@@ -209,6 +220,9 @@ impl<P: RecordPipeline, S: Sink<P>> Handler<P, S> {
     /// The errors of [`handle`](Handler::handle), of [`KinesisEvent::from_slice`] and of
     /// [`KafkaEvent::from_slice`].
     pub fn handle_bytes(&mut self, event: &[u8], now: Timestamp) -> Result<Reply, Error> {
+        if let Some(take) = &mut self.on_event {
+            take(now, event);
+        }
         if let Some(event) = KafkaEvent::read(event) {
             return match event {
                 Ok(event) => self.handle_kafka(event, now),

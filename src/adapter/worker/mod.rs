@@ -83,6 +83,7 @@ mod shard_store;
 mod shard_work;
 mod stream_state;
 mod stream_work;
+mod work_call;
 
 pub use batch::Batch;
 pub use checkpoint::{Checkpoint, CheckpointOutcome, CheckpointRefusal};
@@ -95,3 +96,4 @@ pub use shard_state::{Phase, ShardState};
 pub use shard_work::ShardWork;
 pub use stream_state::{StreamPosition, StreamStart, StreamState};
 pub use stream_work::StreamWork;
+pub use work_call::WorkCall;

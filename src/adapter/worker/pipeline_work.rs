@@ -2,6 +2,7 @@
 
 use super::batch::Batch;
 use super::shard_work::ShardWork;
+use super::work_call::{OnCall, WorkCall};
 use crate::adapter::kinesis_records::kpl::HashRange;
 use crate::adapter::{LateRecord, Packing, RecordPipeline, Rejected, Sink};
 use crate::engine::{Outcome, Shard};
@@ -57,6 +58,7 @@ pub struct PipelineWork<P> {
     /// Late records in this process.
     late: u64,
     on_late: Option<OnLate>,
+    on_call: Option<OnCall>,
 }
 
 /// When open windows are answered before they are complete.
@@ -97,6 +99,7 @@ impl<P: RecordPipeline> PipelineWork<P> {
             parts: Vec::new(),
             late: 0,
             on_late: None,
+            on_call: None,
         })
     }
 
@@ -136,6 +139,20 @@ impl<P: RecordPipeline> PipelineWork<P> {
         self
     }
 
+    /// Sets the callback for each call of the work, before it has an effect. Default: none.
+    #[must_use]
+    pub fn on_call(mut self, take: impl FnMut(WorkCall<'_>) + 'static) -> Self {
+        self.on_call = Some(Box::new(take));
+        self
+    }
+
+    /// Tells who watches of a call.
+    pub(super) fn tell(&mut self, call: WorkCall<'_>) {
+        if let Some(take) = &mut self.on_call {
+            take(call);
+        }
+    }
+
     /// Returns the pipeline.
     pub fn pipeline(&self) -> &P {
         &self.pipeline
@@ -147,6 +164,7 @@ impl<P: RecordPipeline> PipelineWork<P> {
 
     /// Opens the sink of the answers from this source, which may have any number of shards.
     pub(super) fn open_sink(&mut self, source: &ShardId) -> Result<(), Error> {
+        self.tell(WorkCall::Begin(source));
         self.sink = Some((source.clone(), (self.open_sink)(source, &self.pipeline)?));
         Ok(())
     }
@@ -222,7 +240,7 @@ impl<P: RecordPipeline> PipelineWork<P> {
                     && self.pipeline.is_due()
                     && !self.is_ahead() =>
             {
-                self.emit()?;
+                self.drain()?;
                 self.try_push((shard, is_part), record)?
             }
             taken => taken?,
@@ -314,6 +332,26 @@ impl<P: RecordPipeline> PipelineWork<P> {
         rejected.try_for_each(|rejected| self.reject(shard, rejected, dead_letter))
     }
 
+    /// Passes the complete answers to the sink.
+    fn drain(&mut self) -> Result<(), Error> {
+        match &mut self.sink {
+            Some((id, sink)) => sink.drain(&mut self.pipeline, id.as_str()).map(drop),
+            None => Ok(()),
+        }
+    }
+
+    /// Replaces the state.
+    pub(super) fn restore_silently(&mut self, state: Option<&Bytes>) -> Result<(), Error> {
+        match state {
+            Some(state) => self.pipeline.restore(&Snapshot::from_bytes(state.clone())?)?,
+            None => self.pipeline.restore(&self.fresh)?,
+        }
+        if let (Some((id, _)), Some(shard)) = (&self.sink, &mut self.shard) {
+            *shard = self.pipeline.open_shard(id.clone())?;
+        }
+        Ok(())
+    }
+
     fn reject(
         &mut self,
         shard: Shard,
@@ -357,17 +395,14 @@ impl<P: RecordPipeline> ShardWork for PipelineWork<P> {
     }
 
     fn restore(&mut self, state: Option<&Bytes>) -> Result<(), Error> {
-        match state {
-            Some(state) => self.pipeline.restore(&Snapshot::from_bytes(state.clone())?)?,
-            None => self.pipeline.restore(&self.fresh)?,
+        if let Some(state) = state {
+            self.tell(WorkCall::Restore(state));
         }
-        if let (Some((id, _)), Some(shard)) = (&self.sink, &mut self.shard) {
-            *shard = self.pipeline.open_shard(id.clone())?;
-        }
-        Ok(())
+        self.restore_silently(state)
     }
 
     fn adopt(&mut self, handed_over: &Bytes) -> Result<(), Error> {
+        self.tell(WorkCall::Adopt(handed_over));
         self.pipeline.adopt(&Partial::from_bytes(handed_over.clone())?)
     }
 
@@ -377,6 +412,7 @@ impl<P: RecordPipeline> ShardWork for PipelineWork<P> {
         now: Timestamp,
         dead_letter: &mut dyn FnMut(Error),
     ) -> Result<(), Error> {
+        self.tell(WorkCall::Apply { shard: None, batch, now });
         let shard = self.shard.ok_or_else(|| Error::invalid("no shard is open"))?;
         // Only records whose time could be read keep a shard from being quiet.
         if self.apply_to((shard, None), batch, now, dead_letter)? || batch.is_behind() {
@@ -386,6 +422,7 @@ impl<P: RecordPipeline> ShardWork for PipelineWork<P> {
     }
 
     fn advance(&mut self, now: Timestamp) -> Result<bool, Error> {
+        self.tell(WorkCall::Advance(now));
         self.pipeline.advance(now);
         let mut busy_at = self.busy_at;
         let before = self.quiet_before(&mut busy_at, now);
@@ -404,10 +441,8 @@ impl<P: RecordPipeline> ShardWork for PipelineWork<P> {
     }
 
     fn emit(&mut self) -> Result<(), Error> {
-        match &mut self.sink {
-            Some((id, sink)) => sink.drain(&mut self.pipeline, id.as_str()).map(drop),
-            None => Ok(()),
-        }
+        self.tell(WorkCall::Emit);
+        self.drain()
     }
 
     fn state(&mut self) -> Result<Bytes, Error> {
@@ -416,6 +451,7 @@ impl<P: RecordPipeline> ShardWork for PipelineWork<P> {
     }
 
     fn hand_over(&mut self) -> Result<Vec<Bytes>, Error> {
+        self.tell(WorkCall::HandOver);
         self.ended = true;
         let source = self.sink.as_ref().map_or_else(String::new, |(id, _)| id.to_string());
         self.pipeline.hand_over();
@@ -427,7 +463,7 @@ impl<P: RecordPipeline> ShardWork for PipelineWork<P> {
         // the saved state would lack what is handed over.
         match (self.pipeline.has_partials(), handed_over.is_empty()) {
             (false, true) => self.raised = true,
-            (false, false) => self.emit()?,
+            (false, false) => self.drain()?,
             (true, _) => {}
         }
         Ok(handed_over)

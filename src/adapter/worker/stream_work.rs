@@ -4,6 +4,7 @@ use super::batch::Batch;
 use super::pipeline_work::PipelineWork;
 use super::shard_work::ShardWork;
 use super::stream_state::{StreamPosition, StreamStart, StreamState};
+use super::work_call::WorkCall;
 use crate::adapter::RecordPipeline;
 use crate::adapter::kinesis_records::kpl::HashRange;
 use crate::adapter::output::ExactFile;
@@ -97,6 +98,7 @@ impl<P: RecordPipeline> StreamWork<P> {
         parents: &[ShardId],
         range: Option<HashRange>,
     ) -> Result<(), Error> {
+        self.work.tell(WorkCall::OpenShard { shard: id, parents, range });
         let pipeline = self.work.pipeline_mut();
         let mut known = Vec::new();
         for parent in parents {
@@ -118,6 +120,7 @@ impl<P: RecordPipeline> StreamWork<P> {
     /// # Errors
     /// Those of [`Control::open_shard`](crate::Control::open_shard).
     pub fn close_shard(&mut self, id: &ShardId) -> Result<(), Error> {
+        self.work.tell(WorkCall::CloseShard(id));
         self.open.remove(id);
         let pipeline = self.work.pipeline_mut();
         if pipeline.shards().contains(id) {
@@ -134,6 +137,7 @@ impl<P: RecordPipeline> StreamWork<P> {
 
     /// Ends the input, so that every window is complete. Nothing can be restored after that.
     pub fn finish(&mut self) {
+        self.work.tell(WorkCall::Finish);
         self.work.pipeline_mut().finish();
     }
 }
@@ -145,8 +149,9 @@ impl<P: RecordPipeline> ShardWork for StreamWork<P> {
 
     fn restore(&mut self, state: Option<&Bytes>) -> Result<(), Error> {
         let Some(state) = state else { return self.work.restore(None) };
+        self.work.tell(WorkCall::Restore(state));
         let state = StreamState::from_bytes(state)?;
-        self.work.restore(Some(&state.snapshot))?;
+        self.work.restore_silently(Some(&state.snapshot))?;
         (self.start, self.initial) = (state.start, state.initial);
         for (id, open) in &mut self.open {
             open.shard = self.work.pipeline_mut().open_shard(id.clone())?;
@@ -167,6 +172,7 @@ impl<P: RecordPipeline> ShardWork for StreamWork<P> {
         now: Timestamp,
         dead_letter: &mut dyn FnMut(Error),
     ) -> Result<(), Error> {
+        self.work.tell(WorkCall::Apply { shard: self.selected.as_ref(), batch, now });
         let selected = self.selected.as_ref().and_then(|id| self.open.get_mut(id));
         let Some(open) = selected else {
             return match batch.deliveries() {
@@ -183,6 +189,7 @@ impl<P: RecordPipeline> ShardWork for StreamWork<P> {
     }
 
     fn advance(&mut self, now: Timestamp) -> Result<bool, Error> {
+        self.work.tell(WorkCall::Advance(now));
         self.work.pipeline_mut().advance(now);
         let mut quiet = Vec::new();
         for open in self.open.values_mut().filter(|open| !open.is_behind) {

@@ -1,5 +1,6 @@
 //! The command line: only its grammar.
 
+use crate::copy::{CaptureArguments, CopyArguments};
 use crate::view::serve::ServeOptions;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::num::NonZeroUsize;
@@ -46,6 +47,8 @@ pub(crate) enum Command {
     /// Show the contents of files of saved state, of partials, and of everything else that the
     /// commands write
     Inspect(InspectArguments),
+    /// Copy what passes through a pipe to a file, up to a limit, for `run --replay`
+    Capture(CaptureArguments),
     /// Write the open windows of an application that has ended (kcl, or lambda in mode store), from
     /// its state
     Finish(FinishArguments),
@@ -158,6 +161,8 @@ pub(crate) struct KclArguments {
     pub(crate) merge: bool,
     #[command(flatten)]
     pub(crate) merging: MergingArguments,
+    #[command(flatten)]
+    pub(crate) copy: CopyArguments,
 }
 
 /// The rules for when a merged window is complete.
@@ -545,6 +550,13 @@ pub(crate) struct InputArguments {
     /// --long=N` writes them. Default: 27, 128 MiB
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(10..=31), help_heading = "Input")]
     pub(crate) zstd_window_log_max: Option<u32>,
+    #[command(flatten)]
+    pub(crate) copy: CopyArguments,
+    /// Repeat a run whose input was captured, by --capture, `streamgauge capture` or a function's
+    /// STREAMGAUGE_CAPTURE: a file, or s3://BUCKET/PREFIX. With the same pipeline it writes the
+    /// same answers
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["files", "follow", "capture", "state", "partials"], help_heading = "Debugging")]
+    pub(crate) replay: Option<String>,
 }
 
 /// Parses a number of threads, at least one.

@@ -10,7 +10,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
-use streamgauge::adapter::files::Input;
 
 /// The number of no signal: a key of the screen asks the run to end.
 const QUIT: usize = 1 << 16;
@@ -211,12 +210,13 @@ pub(crate) struct Stream {
 }
 
 impl Stream {
-    /// Returns the input of a command-line argument: a pipe, a device or standard input.
-    pub(crate) fn input(argument: &Path, interrupt: &Interrupt) -> Input {
+    /// Returns the name and the input of a command-line argument: a pipe, a device or standard
+    /// input.
+    pub(crate) fn new(argument: &Path, interrupt: &Interrupt) -> (String, Self) {
         let path = (argument != Path::new("-")).then(|| argument.to_owned());
         let name =
             path.as_ref().map_or_else(|| "stdin".to_owned(), |path| path.display().to_string());
-        Input::from_reader(name, Stream { path, file: None, interrupt: interrupt.clone() })
+        (name, Stream { path, file: None, interrupt: interrupt.clone() })
     }
 
     fn open(&self) -> io::Result<File> {

@@ -9,6 +9,7 @@ use crate::standard_error::say;
 use std::fs::File;
 use std::io::{self, BufReader, Write};
 use std::path::{Path, PathBuf};
+use streamgauge::adapter::capture::Header;
 use streamgauge::adapter::kcl::{
     self, AnswerSink, End, MergerWork, OnDeadLetter, PipelineWork, ProcessorOptions, Session,
     ShardWork, StatefulProcessor, SystemClock,
@@ -210,19 +211,22 @@ fn pipeline_work(
             }
         })
     };
-    let work = PipelineWork::new(pipeline, open)
-        .map_err(|error| Failure::usage(&error))?
-        .packing(arguments.packing);
+    let work = PipelineWork::new(pipeline, open).map_err(|error| Failure::usage(&error))?;
+    let idle_after = arguments.idle_after.as_deref();
+    let idle_after = idle_after.map(|text| duration("--idle-after", text)).transpose()?;
+    let header = Header::of_worker(false, arguments.packing, idle_after);
+    let capture = arguments.copy.open(&header).map_err(|error| Failure::usage(&error))?;
+    let work = header.set_up(work);
+    let work = match capture {
+        Some(capture) => work.on_call(capture.of_calls()),
+        None => work,
+    };
     let work = match &late {
         Some(path) => work.on_late(late_records(path)?),
         None => work,
     };
-    let work = match early {
+    Ok(match early {
         Some(interval) => work.emit_early(interval),
-        None => work,
-    };
-    Ok(match &arguments.idle_after {
-        Some(text) => work.idle_after(duration("--idle-after", text)?),
         None => work,
     })
 }

@@ -6,26 +6,27 @@ use crate::failure::Failure;
 use crate::interrupt::{Interrupt, Signal};
 use crate::kcl::{NamedTarget, check_partials, dead_letters, late_records, target};
 use crate::kinesis_arguments::{KinesisArguments, KinesisOutput, StreamArguments};
-use crate::output::{OutputWriter, Shape, digits};
+use crate::output::{Shape, digits};
 use crate::progress::Bar;
 use crate::session::{explained, shown, watch};
 use crate::settings::{Settings, duration};
 use crate::standard_error::say;
-use crate::standard_output::StandardOutput;
+use crate::stream_rows::{Rows, RowsOptions, SharedOutput};
 use crate::view::Counts;
 use std::cell::RefCell;
-use std::io::{self, BufWriter, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::path::Path;
 use std::rc::Rc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use streamgauge::adapter::capture::Header;
 use streamgauge::adapter::kinesis::{ClientOptions, StreamClient, StreamProcessor, StreamReader};
 use streamgauge::adapter::worker::{
     PipelineWork, ProcessorOptions, StatefulProcessor, StreamWork, SystemClock,
 };
-use streamgauge::adapter::{Declared, ExactFile, JsonLinesSink, PartialSink, RecordPipeline, Sink};
+use streamgauge::adapter::{Declared, ExactFile, JsonLinesSink, PartialSink, Sink};
 use streamgauge::rows::CompileOptions;
 use streamgauge::store::{self, MemoryStore, Store};
-use streamgauge::{Control, Error, ErrorKind};
+use streamgauge::{Error, ErrorKind};
 
 /// Time between two notes on the progress.
 const NOTE_EVERY: Duration = Duration::from_secs(60);
@@ -46,8 +47,9 @@ pub(crate) fn run(arguments: KinesisArguments) -> Result<(), Failure> {
 
 fn run_alone(arguments: KinesisArguments) -> Result<(), Failure> {
     let (input, shared) = arguments.shared();
-    let KinesisArguments { stream, from, packing, idle_after, pipeline, output: place, .. } =
-        arguments;
+    let KinesisArguments {
+        stream, from, packing, idle_after, pipeline, output: place, copy, ..
+    } = arguments;
     let settings = Settings::new(input, pipeline, &shared)?;
     let interrupt = watch(settings.live)?;
     let spec = &settings.spec;
@@ -76,9 +78,11 @@ fn run_alone(arguments: KinesisArguments) -> Result<(), Failure> {
     let destination = Destination::open(places, (&settings, &pipeline), &interrupt)?;
     let sink = destination.clone();
     let work = PipelineWork::new(pipeline, move |_, _| sink.sink()).map_err(usage)?;
-    let mut work = work.packing(packing);
-    if let Some(text) = &idle_after {
-        work = work.idle_after(duration("--idle-after", text)?);
+    let idle_after = idle_after.map(|text| duration("--idle-after", &text)).transpose()?;
+    let header = Header::of_worker(true, packing, idle_after);
+    let mut work = header.set_up(work);
+    if let Some(capture) = copy.open(&header).map_err(usage)? {
+        work = work.on_call(capture.of_calls());
     }
     if let Some(path) = &settings.spec.late {
         work = work.on_late(late_records(Path::new(path))?);
@@ -211,7 +215,7 @@ impl Reading {
 enum Destination {
     File(ExactFile),
     Partials(String),
-    Output(Rc<RefCell<OutputWriter<BufWriter<StandardOutput>>>>, RowsOptions),
+    Output(SharedOutput, RowsOptions),
 }
 
 impl Destination {
@@ -282,48 +286,5 @@ impl Destination {
             Destination::Output(output, _) => output.borrow_mut().finish(),
             _ => Ok(()),
         }
-    }
-}
-
-/// What a screen needs to know of the pipeline.
-#[derive(Clone, Copy)]
-struct RowsOptions {
-    /// The limit of the engine's state.
-    state_bytes_max: u64,
-    /// True if the screen shows open windows.
-    looks_early: bool,
-}
-
-/// Writes rows to standard output as they come.
-struct Rows<W>(Rc<RefCell<OutputWriter<W>>>, RowsOptions);
-
-impl<W: Write> Sink<Declared> for Rows<W> {
-    fn drain(&mut self, pipeline: &mut Declared, _: &str) -> Result<u64, Error> {
-        let failed = |error: io::Error| {
-            Error::new(ErrorKind::Io, "cannot write the answers").with_source(error)
-        };
-        let mut rows = 0;
-        while let Some(emission) = pipeline.next_emission()? {
-            self.0.borrow_mut().emission(&emission).map_err(failed)?;
-            rows += 1;
-        }
-        let mut output = self.0.borrow_mut();
-        output.flush().map_err(failed)?;
-        let options = self.1;
-        if let Some(watcher) = output.watcher() {
-            let (stats, before) = (pipeline.stats(), watcher.counts());
-            watcher.tell(Counts {
-                filtered: stats.filtered,
-                late: stats.late,
-                state_bytes: stats.state_bytes,
-                state_bytes_max: options.state_bytes_max,
-                latest: pipeline.latest_event_time(),
-                ..before
-            });
-        }
-        if let Some(live) = output.live().filter(|_| options.looks_early) {
-            live.look_early(pipeline, Declared::next_emission)?;
-        }
-        Ok(rows)
     }
 }

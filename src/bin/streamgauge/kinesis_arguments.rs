@@ -3,6 +3,7 @@
 use crate::arguments::{
     FormatArgument, InputArguments, OutputArgument, OutputArguments, PipelineArguments,
 };
+use crate::copy::CopyArguments;
 use clap::Args;
 use std::path::PathBuf;
 use streamgauge::adapter::Packing;
@@ -45,6 +46,8 @@ pub(crate) struct KinesisArguments {
     pub(crate) pipeline: PipelineArguments,
     #[command(flatten)]
     pub(crate) output: KinesisOutput,
+    #[command(flatten)]
+    pub(crate) copy: CopyArguments,
     #[cfg(feature = "dynamodb")]
     #[command(flatten)]
     pub(crate) sharing: SharingArguments,

@@ -27,6 +27,9 @@ It takes no options: Lambda gives a function its settings as environment variabl
   STREAMGAUGE_LATE         1: print each late record to standard error, with its event time; 0 \
   (default):
                            print their number in each invocation
+  STREAMGAUGE_CAPTURE      a file, or s3://BUCKET/PREFIX: copy each event there, for \
+  `run --replay`
+  STREAMGAUGE_CAPTURE_BYTES  maximum bytes of these copies; default 10000000
   STREAMGAUGE_METRICS      a namespace: print metrics of each invocation for CloudWatch
   STREAMGAUGE_SEED         the secret seed of distinct counts and top-k, up to 16 hexadecimal digits
   STREAMGAUGE_SEED_FILE    the file of the seed

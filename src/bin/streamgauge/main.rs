@@ -5,7 +5,9 @@ mod answers;
 #[cfg(feature = "dynamodb")]
 mod application;
 mod arguments;
+mod capture;
 mod check;
+mod copy;
 mod dead_letters;
 mod early;
 mod failure;
@@ -34,6 +36,7 @@ mod progress;
 mod protocol_output;
 #[cfg(feature = "kinesis")]
 mod put;
+mod replay;
 mod report;
 mod run;
 mod session;
@@ -45,6 +48,7 @@ mod sql;
 mod standard_error;
 mod standard_output;
 mod state;
+mod stream_rows;
 #[cfg(feature = "kinesis")]
 mod streams;
 mod summary;
@@ -79,6 +83,7 @@ fn main() -> ExitCode {
         Command::Top(arguments) => top::run(arguments),
         Command::Sql(arguments) => sql::run(arguments),
         Command::Merge(arguments) => merge::run(arguments),
+        Command::Capture(arguments) => capture::run(&arguments),
         Command::Report(arguments) => report::run(arguments),
         Command::Finish(arguments) => finish::run(&arguments),
         Command::Inspect(arguments) => inspect::run(arguments),

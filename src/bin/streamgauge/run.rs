@@ -3,7 +3,7 @@
 use crate::arguments::RunArguments;
 use crate::failure::Failure;
 use crate::last_written::dated;
-use crate::session;
+use crate::replay;
 use crate::settings::Settings;
 
 /// Runs the pipeline that the arguments describe.
@@ -12,5 +12,5 @@ use crate::settings::Settings;
 /// Wrong usage, a failed run, or a reader that has gone.
 pub(crate) fn run(arguments: RunArguments) -> Result<(), Failure> {
     let settings = Settings::new(arguments.input, arguments.pipeline, &arguments.output)?;
-    session::run(&dated(settings)?)
+    replay::run_or_replay(&dated(settings)?)
 }

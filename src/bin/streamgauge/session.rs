@@ -8,7 +8,7 @@ use crate::failure::Failure;
 use crate::follow;
 use crate::hints::Hints;
 use crate::inputs::Inputs;
-use crate::interrupt::{Interrupt, Signal, Stream};
+use crate::interrupt::{Interrupt, Signal};
 use crate::late_records::LateRecords;
 use crate::one_file;
 use crate::output::{OutputWriter, Shape, Terminal, digits};
@@ -38,13 +38,31 @@ pub(crate) type Output = OutputWriter<BufWriter<StandardOutput>>;
 /// # Errors
 /// Wrong usage, a failed run, or a reader that has gone.
 pub(crate) fn run(settings: &Settings) -> Result<(), Failure> {
-    let spec = &settings.spec;
     let interrupt = watch(settings.live)?;
-    let follows = settings.follow.is_some();
-    if follows {
+    if settings.follow.is_some() {
         follow::check(settings)?;
     }
-    let inputs: Vec<Input> = settings.files.iter().map(|path| input(path, &interrupt)).collect();
+    let is_piped = settings.follow.is_none() && settings.files.iter().any(|path| is_stream(path));
+    if settings.copy.capture.is_some() && !is_piped {
+        let message = "--capture copies standard input and pipes; a file can be read again itself";
+        return Err(Failure::Usage(message.to_owned()));
+    }
+    let inputs = settings.files.iter().map(|path| input(settings, path, &interrupt));
+    let inputs = inputs.collect::<Result<Vec<Input>, Failure>>()?;
+    run_over(settings, inputs, (interrupt, None))
+}
+
+/// Runs the pipeline over inputs in place of the files, with a clock in place of the system's.
+///
+/// # Errors
+/// Those of [`run`].
+pub(crate) fn run_over(
+    settings: &Settings,
+    inputs: Vec<Input>,
+    (interrupt, clock): (Interrupt, Option<fn() -> Timestamp>),
+) -> Result<(), Failure> {
+    let spec = &settings.spec;
+    let follows = settings.follow.is_some();
     let sizes: Option<Vec<u64>> = inputs.iter().map(Input::size_bytes).collect();
     // An input that cannot be examined is not a stream. Reading it will report the error.
     let live = follows || settings.files.iter().any(|path| is_stream(path));
@@ -85,7 +103,7 @@ pub(crate) fn run(settings: &Settings) -> Result<(), Failure> {
              name files to read them, or end the input with Ctrl-D\n");
     }
     let bar = progress.bar().clone();
-    let run = Run { settings, pipeline, live, progress, interrupt, early };
+    let run = Run { settings, pipeline, live, progress, interrupt, early, clock };
     let store = settings
         .durable
         .state
@@ -158,6 +176,8 @@ pub(crate) struct Run<'a> {
     pub(crate) progress: Progress,
     pub(crate) interrupt: Interrupt,
     pub(crate) early: Option<EarlyAnswers>,
+    /// The clock in place of the system's.
+    pub(crate) clock: Option<fn() -> Timestamp>,
 }
 
 impl Run<'_> {
@@ -201,7 +221,7 @@ impl Run<'_> {
         stores: Stores,
     ) -> Result<(), Failure> {
         let retracts = self.retracts();
-        let Run { settings, pipeline, live, progress, interrupt, early } = self;
+        let Run { settings, pipeline, live, progress, interrupt, early, clock } = self;
         let spec = &settings.spec;
         let resumed = stores.state.map(|store| {
             let place = settings.durable.state.as_deref().unwrap_or_default();
@@ -223,7 +243,7 @@ impl Run<'_> {
         reading.defer_tails = resumed.is_some();
         reading.threads = Some(settings.threads);
         if settings.reads_clock() {
-            reading.clock = Some(|| SystemClock.now());
+            reading.clock = Some(clock.unwrap_or(|| SystemClock.now()));
         }
         // Tests save after every line.
         reading.block_bytes = cfg!(test).then_some(64);
@@ -366,8 +386,11 @@ fn end<W: Write>(
 }
 
 /// Returns the input of an argument. A signal can stop one that may never end.
-fn input(path: &Path, interrupt: &Interrupt) -> Input {
-    if is_stream(path) { Stream::input(path, interrupt) } else { Input::from_argument(path) }
+fn input(settings: &Settings, path: &Path, interrupt: &Interrupt) -> Result<Input, Failure> {
+    match is_stream(path) {
+        true => settings.copy.input(path, interrupt),
+        false => Ok(Input::from_argument(path)),
+    }
 }
 
 /// Returns true if a path is standard input, a pipe or a device, which may never end.
@@ -386,7 +409,8 @@ pub(crate) fn explained(pipeline: &RowPipeline) -> String {
 
 /// Returns true if the records would have to be typed.
 fn nothing_to_read(settings: &Settings) -> bool {
-    settings.files.iter().all(|path| path == Path::new("-")) && io::stdin().is_terminal()
+    let typed = settings.files.iter().all(|path| path == Path::new("-"));
+    typed && settings.replay.is_none() && io::stdin().is_terminal()
 }
 
 /// Compiles the pipeline. An error names flags if flags gave the parts.

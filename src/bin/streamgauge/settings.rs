@@ -4,6 +4,7 @@ use crate::arguments::{
     DurableArguments, FormatArgument, InputArguments, OutputArgument, OutputArguments,
     PipelineArguments,
 };
+use crate::copy::CopyArguments;
 use crate::failure::Failure;
 use crate::view::html::{Origin, Zone};
 use crate::view::serve::ServeOptions;
@@ -65,6 +66,10 @@ pub(crate) struct Settings {
     pub(crate) live: bool,
     /// Where and what is served while the run goes on.
     pub(crate) serve: Option<ServeOptions>,
+    /// Where what is read from pipes is copied to.
+    pub(crate) copy: CopyArguments,
+    /// The capture that is read instead of files.
+    pub(crate) replay: Option<String>,
 }
 
 impl Settings {
@@ -77,13 +82,9 @@ impl Settings {
         pipeline: PipelineArguments,
         output: &OutputArguments,
     ) -> Result<Settings, Failure> {
-        let file = pipeline
-            .pipeline
-            .as_deref()
-            .map(read_pipeline)
-            .transpose()
-            .map_err(|error| Failure::usage(&error))?
-            .unwrap_or_default();
+        let usage = |error: Error| Failure::usage(&error);
+        let file = pipeline.pipeline.as_deref().map(read_pipeline).transpose();
+        let file = file.map_err(usage)?.unwrap_or_default();
         let seed = seed(pipeline.seed_file.as_deref())?;
         let setting_files = pipeline.pipeline.into_iter().chain(pipeline.seed_file);
         let mut flags = PipelineSpec::default();
@@ -120,7 +121,6 @@ impl Settings {
         let follow = Follow::of(input.follow, input.idle_after.as_deref())?;
         let (given, quiet) = (flags.given(), output.quiet);
         let spec = overridden(file, flags)?;
-        let usage = |error: Error| Failure::usage(&error);
         let lookups = read_lookups(&spec, &limits).map_err(usage)?;
         let sources = spec.lookup_sources().map_err(usage)?;
         let lookup_files = sources.into_iter().map(|source| PathBuf::from(source.file));
@@ -140,6 +140,8 @@ impl Settings {
             quiet,
             live: output.is_live(),
             serve: output.serve_options(),
+            copy: input.copy,
+            replay: input.replay,
         })
     }
 }

@@ -339,6 +339,7 @@ fn one_run(settings: &Settings, out: Pipe, stores: Stores) -> Result<(), Failure
         progress: Progress::new(None, true),
         interrupt: Interrupt::silent(),
         early: None,
+        clock: None,
     };
     let inputs = settings.files.iter().map(Input::from_argument).collect();
     run.start(inputs, Some(output), stores)

@@ -4,7 +4,7 @@ use crate::arguments::SqlArguments;
 use crate::failure::Failure;
 use crate::last_written::dated;
 use crate::progress::Bar;
-use crate::session;
+use crate::replay;
 use crate::settings::Settings;
 use crate::standard_output::StandardOutput;
 use std::io::Write;
@@ -26,7 +26,7 @@ pub(crate) fn run(mut arguments: SqlArguments) -> Result<(), Failure> {
     let mut settings = Settings::new(arguments.input, arguments.pipeline, &arguments.output)?;
     settings.spec = statement.spec.overridden_by(settings.spec);
     if to.is_none() {
-        return session::run(&dated(settings)?);
+        return replay::run_or_replay(&dated(settings)?);
     }
     let toml = settings.spec.to_toml().map_err(|error| Failure::usage(&error))?;
     let mut out = StandardOutput::new(&Bar::default())?;

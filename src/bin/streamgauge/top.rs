@@ -3,7 +3,7 @@
 use crate::arguments::TopArguments;
 use crate::failure::Failure;
 use crate::last_written::dated;
-use crate::session;
+use crate::replay;
 use crate::settings::Settings;
 
 /// Runs the pipeline whose first aggregate is `top(k, by)`.
@@ -13,7 +13,7 @@ use crate::settings::Settings;
 pub(crate) fn run(mut arguments: TopArguments) -> Result<(), Failure> {
     arguments.pipeline.agg.insert(0, aggregate(arguments.k, &arguments.by));
     let settings = Settings::new(arguments.input, arguments.pipeline, &arguments.output)?;
-    session::run(&dated(settings)?)
+    replay::run_or_replay(&dated(settings)?)
 }
 
 /// Returns the aggregate as text. A name that is not a word of an expression gets quotes.
