@@ -7,6 +7,8 @@ mod bounds;
 mod command;
 #[cfg(feature = "files")]
 mod files;
+#[cfg(all(feature = "kafka", feature = "spec"))]
+mod kafka;
 #[cfg(feature = "kcl")]
 mod kcl;
 #[cfg(all(feature = "kinesis", feature = "spec"))]

@@ -8,6 +8,8 @@
 pub mod capture;
 #[cfg(feature = "files")]
 pub mod files;
+#[cfg(feature = "kafka")]
+pub mod kafka;
 #[cfg(feature = "kcl")]
 pub mod kcl;
 #[cfg(feature = "kinesis")]

@@ -13,6 +13,8 @@ mod flags;
 #[cfg(unix)]
 mod follow;
 mod formats;
+#[cfg(feature = "kafka")]
+mod kafka;
 mod kcl;
 #[cfg(feature = "kinesis")]
 mod kinesis;

@@ -1,13 +1,16 @@
 #!/bin/bash
-# setup.sh [python] [node] [jars]: installs what the kit runs into target/kit (all of it unless parts are named; about a minute, 350 MB): a
-# Python environment, node modules, the jars of the MultiLangDaemon. Does nothing for what is there already; an install that was cut short starts again.
+# setup.sh [python] [node] [jars] [kafka]: installs what the kit runs into target/kit (what Kinesis needs unless parts are named; about a
+# minute, 350 MB): a Python environment, node modules, the jars of the MultiLangDaemon; and those of a Kafka broker (44 MB). Does nothing for what is there already; an install that was cut short starts again.
 # Needs python3 with venv, node and npm, Java 17 and mvn. Versions are pinned in requirements.txt, package.json and pom.xml.
 source "$(dirname "$0")/env.sh"
 
 # install NAME COMMAND...: runs COMMAND unless it succeeded before for the same pins.
 install() {
   local name=$1 pins; shift
-  pins=$(cat "$KIT/requirements.txt" "$KIT/package.json" "$KIT/pom.xml" | cksum)
+  case $name in
+    kafka) pins=$(cksum < "$KIT/kafka/pom.xml") ;;
+    *) pins=$(cat "$KIT/requirements.txt" "$KIT/package.json" "$KIT/pom.xml" | cksum) ;;
+  esac
   [ "$(cat "$KIT_DIR/$name.done" 2>/dev/null)" = "$pins" ] && return
   "$@"
   echo "$pins" > "$KIT_DIR/$name.done"
@@ -24,13 +27,18 @@ jars() {
   rm -rf "$KIT_DIR/jars"
   mvn -q -B -f "$KIT/pom.xml" dependency:copy-dependencies -DoutputDirectory="$KIT_DIR/jars" -DincludeScope=runtime
 }
+kafka_jars() {
+  rm -rf "$KIT_DIR/kafka"
+  mvn -q -B -f "$KIT/kafka/pom.xml" dependency:copy-dependencies -DoutputDirectory="$KIT_DIR/kafka" -DincludeScope=runtime
+}
 for part in "${@:-python node jars}"; do
   for name in $part; do
     case $name in
       python) install python python_environment ;;
       node) install node node_modules ;;
       jars) install jars jars ;;
-      *) echo "setup.sh [python] [node] [jars]" >&2; exit 2 ;;
+      kafka) install kafka kafka_jars ;;
+      *) echo "setup.sh [python] [node] [jars] [kafka]" >&2; exit 2 ;;
     esac
   done
 done

@@ -54,7 +54,8 @@ impl SourceFile {
     /// Returns the text before the file's own tests.
     pub(crate) fn before_tests(&self) -> &str {
         // Such a file is a module of tests as a whole.
-        if self.path.starts_with("src/") && self.path.ends_with("/tests.rs") {
+        let is_test = self.path.ends_with("/tests.rs") || self.path.contains("/tests/");
+        if self.path.starts_with("src/") && is_test {
             return "";
         }
         match self.text.find("#[cfg(test)]\nmod ") {

@@ -159,6 +159,11 @@ impl<M: Merging> ShardWork for MergerWork<M> {
         self.merger.absorb(handed_over.clone())
     }
 
+    fn skip_to(&mut self, sequence: &Sequence) -> Result<(), Error> {
+        self.applied = Some(sequence.clone());
+        Ok(())
+    }
+
     fn apply(
         &mut self,
         batch: &Batch,

@@ -406,6 +406,12 @@ impl<P: RecordPipeline> ShardWork for PipelineWork<P> {
         self.pipeline.adopt(&Partial::from_bytes(handed_over.clone())?)
     }
 
+    fn skip_to(&mut self, sequence: &Sequence) -> Result<(), Error> {
+        let shard = self.shard.ok_or_else(|| Error::invalid("no shard is open"))?;
+        self.pipeline.set_applied(shard, sequence);
+        Ok(())
+    }
+
     fn apply(
         &mut self,
         batch: &Batch,

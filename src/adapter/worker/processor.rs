@@ -57,6 +57,10 @@ pub struct StatefulProcessor<W, S> {
     /// The checkpoint of the source when the shard was opened.
     checkpoint: Option<Sequence>,
     states: Option<ShardStore<S>>,
+    /// True if the shard had a state when it was opened.
+    has_state: bool,
+    /// The record after which a new shard begins, if it does not begin with its first one.
+    begins_after: Option<Sequence>,
     standing: Standing,
     /// The last delivered record.
     delivered: Option<Sequence>,
@@ -84,6 +88,8 @@ impl<W: ShardWork, S: Store> StatefulProcessor<W, S> {
             shard: None,
             checkpoint: None,
             states: None,
+            has_state: false,
+            begins_after: None,
             standing: Standing::Waiting,
             delivered: None,
             unsaved: 0,
@@ -114,7 +120,7 @@ impl<W: ShardWork, S: Store> StatefulProcessor<W, S> {
     }
 
     /// Returns the work, for a source of several shards.
-    #[cfg(feature = "kinesis")]
+    #[cfg(any(feature = "kafka", feature = "kinesis"))]
     pub(crate) fn work_mut(&mut self) -> &mut W {
         &mut self.work
     }
@@ -142,11 +148,33 @@ impl<W: ShardWork, S: Store> StatefulProcessor<W, S> {
         // State that cannot be read should be known now.
         if let Some(state) = states.look(&mut Standstill(now))? {
             self.work.restore(Some(&state)).map_err(|error| error.at(shard))?;
+            self.has_state = true;
         }
         self.shard = Some(shard.clone());
         self.checkpoint = checkpoint.cloned();
         (self.states, self.saved_at) = (Some(states), now);
         Ok(())
+    }
+
+    /// Returns true if the shard had a state when it was opened.
+    pub fn has_state(&self) -> bool {
+        self.has_state
+    }
+
+    /// Saves that a new shard begins after this record. A shard that has a state is left alone.
+    ///
+    /// # Errors
+    /// Those of the work and of the store.
+    pub fn begin_after(
+        &mut self,
+        before: Option<&Sequence>,
+        clock: &mut dyn Clock,
+    ) -> Result<(), Error> {
+        if self.has_state {
+            return Ok(());
+        }
+        self.begins_after = before.cloned();
+        self.take_over(clock)
     }
 
     /// Processes records. Call it regularly, also with a batch without records, so that the clock
@@ -258,6 +286,9 @@ impl<W: ShardWork, S: Store> StatefulProcessor<W, S> {
                 Takeover::New(handed_over) => {
                     self.work.restore(None)?;
                     handed_over.iter().try_for_each(|state| self.work.adopt(state))?;
+                    if let Some(before) = &self.begins_after {
+                        self.work.skip_to(before)?;
+                    }
                     let state = self.work.state()?;
                     match states.save(state, clock) {
                         Ok(()) => break,

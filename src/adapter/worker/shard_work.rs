@@ -29,6 +29,12 @@ pub trait ShardWork {
     /// The state belongs to other work.
     fn adopt(&mut self, handed_over: &Bytes) -> Result<(), Error>;
 
+    /// Marks all records up to this one as applied, because the shard begins after it.
+    ///
+    /// # Errors
+    /// The work has no shard.
+    fn skip_to(&mut self, sequence: &Sequence) -> Result<(), Error>;
+
     /// Applies the records of a batch, except those that were applied before. Passes the error of
     /// each record that cannot be decoded or aggregated to `dead_letter`.
     ///

@@ -166,6 +166,13 @@ impl<P: RecordPipeline> ShardWork for StreamWork<P> {
         self.work.adopt(handed_over)
     }
 
+    fn skip_to(&mut self, sequence: &Sequence) -> Result<(), Error> {
+        let selected = self.selected.as_ref().and_then(|id| self.open.get(id));
+        let open = selected.ok_or_else(|| Error::invalid("no shard is open"))?;
+        self.work.pipeline_mut().set_applied(open.shard, sequence);
+        Ok(())
+    }
+
     fn apply(
         &mut self,
         batch: &Batch,

@@ -69,6 +69,9 @@ pub(crate) enum Command {
     /// --partials or both. It speaks the daemon's protocol on standard input and output. Messages
     /// for an operator go to standard error, which is in the daemon's log.
     Kcl(KclArguments),
+    /// Read a topic of Kafka, alone or in a consumer group
+    #[cfg(feature = "kafka")]
+    Kafka(Box<crate::kafka_arguments::KafkaArguments>),
     /// Read all shards of a Kinesis stream in this process
     #[cfg(feature = "kinesis")]
     Kinesis(Box<crate::kinesis_arguments::KinesisArguments>),

@@ -17,6 +17,10 @@ mod hints;
 mod inputs;
 mod inspect;
 mod interrupt;
+#[cfg(feature = "kafka")]
+mod kafka;
+#[cfg(feature = "kafka")]
+mod kafka_arguments;
 mod kcl;
 #[cfg(feature = "kinesis")]
 mod kinesis;
@@ -41,6 +45,8 @@ mod report;
 mod run;
 mod session;
 mod settings;
+#[cfg(any(feature = "dynamodb", feature = "kafka"))]
+mod shared_stream;
 #[cfg(test)]
 mod simulation;
 mod sink;
@@ -48,7 +54,11 @@ mod sql;
 mod standard_error;
 mod standard_output;
 mod state;
+#[cfg(any(feature = "kafka", feature = "kinesis"))]
+mod stream_arguments;
 mod stream_rows;
+#[cfg(any(feature = "kafka", feature = "kinesis"))]
+mod stream_run;
 #[cfg(feature = "kinesis")]
 mod streams;
 mod summary;
@@ -73,6 +83,8 @@ fn main() -> ExitCode {
     };
     exit_code(match arguments.command {
         Command::Kcl(arguments) => kcl::run(&arguments),
+        #[cfg(feature = "kafka")]
+        Command::Kafka(arguments) => kafka::run(*arguments),
         #[cfg(feature = "kinesis")]
         Command::Kinesis(arguments) => kinesis::run(*arguments),
         #[cfg(feature = "kinesis")]

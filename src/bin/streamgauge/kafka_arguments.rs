@@ -1,0 +1,132 @@
+//! The command line of `streamgauge kafka`: only its grammar.
+
+use crate::arguments::PipelineArguments;
+use crate::copy::CopyArguments;
+use crate::stream_arguments::{StreamInput, StreamOutput};
+use clap::Args;
+use std::path::PathBuf;
+use streamgauge::adapter::Packing;
+use streamgauge::adapter::worker::StreamStart;
+use streamgauge::row::{TimeFormat, Value};
+
+/// Read a topic of Kafka.
+#[derive(Debug, Args)]
+#[command(after_long_help = KAFKA_HELP)]
+pub(crate) struct KafkaArguments {
+    #[command(flatten)]
+    pub(crate) topic: TopicArguments,
+    /// Where to begin at the first start: latest (with the next record), earliest (with the oldest
+    /// record of the topic), or a time such as 2026-01-31T12:00:00Z. With a state, later starts
+    /// continue where the last one stopped. A partition that is added later begins with its oldest
+    /// record
+    #[arg(
+        long,
+        value_name = "latest|earliest|TIME",
+        default_value = "latest",
+        value_parser = start
+    )]
+    pub(crate) from: StreamStart,
+    /// How payloads are unpacked: whole, or lines (each line is a record)
+    #[arg(long, value_name = "PACKING", default_value = "whole")]
+    pub(crate) packing: Packing,
+    #[command(flatten)]
+    pub(crate) input: StreamInput,
+    #[command(flatten)]
+    pub(crate) pipeline: PipelineArguments,
+    #[command(flatten)]
+    pub(crate) output: StreamOutput,
+    #[command(flatten)]
+    pub(crate) copy: CopyArguments,
+}
+
+/// The topic, and how it is reached.
+#[derive(Debug, Args)]
+pub(crate) struct TopicArguments {
+    /// Brokers to begin with; the others are found by them
+    #[arg(long, value_name = "HOST:PORT,...")]
+    pub(crate) brokers: String,
+    /// The name of the topic
+    #[arg(long, value_name = "TOPIC")]
+    pub(crate) topic: String,
+    /// Share the partitions with all processes that name the same consumer group. Needs --state, and
+    /// --partials for answers over all partitions or --out for those of each
+    #[arg(long, value_name = "NAME")]
+    pub(crate) consumer_group: Option<String>,
+    /// Set a property of librdkafka, such as client.id=hits. An empty value removes one that is set
+    /// by default. Can be given several times
+    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = property)]
+    pub(crate) properties: Vec<(String, String)>,
+    /// Read properties of librdkafka from a file of lines NAME=VALUE, for what should not be on a
+    /// command line
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+}
+
+/// Parses where a topic begins.
+fn start(text: &str) -> Result<StreamStart, String> {
+    match text {
+        "latest" => Ok(StreamStart::Latest),
+        "earliest" => Ok(StreamStart::TrimHorizon),
+        time => match TimeFormat::Auto.read(Value::Text(time)) {
+            Ok(time) => Ok(StreamStart::AtTime(time)),
+            Err(_) => {
+                Err("use latest, earliest, or a time such as 2026-01-31T12:00:00Z".to_owned())
+            }
+        },
+    }
+}
+
+/// Parses a property.
+pub(crate) fn property(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.trim().is_empty() => {
+            Ok((name.trim().to_owned(), value.trim().to_owned()))
+        }
+        _ => Err("use NAME=VALUE".to_owned()),
+    }
+}
+
+const KAFKA_HELP: &str = "\
+One process reads all partitions; with --consumer-group, several processes share
+them. A window comes out when every partition has a later record; --idle-after
+lets the clock decide for quiet partitions. The time of a record in Kafka is its
+event time, unless --time names a field.
+
+Positions are in --state, together with the open windows, so each record counts
+once. Records of aborted transactions, and deletions of keys, are not read.
+
+Examples:
+  streamgauge kafka --brokers localhost:9092 --topic clicks --window 1m \\
+      --idle-after 10s --agg 'count, top(10, url)'
+  streamgauge kafka --brokers localhost:9092 --topic clicks --from earliest \\
+      --pipeline hits.toml --state /var/lib/hits --out /var/lib/hits.jsonl
+  streamgauge kafka --brokers localhost:9092 --topic clicks --pipeline hits.toml \\
+      --consumer-group hits --state /mnt/hits/state --partials /mnt/hits/partials
+
+Ctrl-C or SIGTERM ends it. With --state the open windows are kept for the next
+start; otherwise they come out as they are, with \"complete\":false as JSON.
+
+Exit codes: 1 the run failed (a topic or a store that cannot be reached, a
+limit, --strict hit, another process with the same state); 2 wrong usage;
+130 and 143 ended by Ctrl-C and by SIGTERM.";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_topic_begins_where_the_text_says() {
+        assert_eq!(start("latest"), Ok(StreamStart::Latest));
+        assert_eq!(start("earliest"), Ok(StreamStart::TrimHorizon));
+        let time = streamgauge::Timestamp::from_millis(1_769_860_800_000);
+        assert_eq!(start("2026-01-31T12:00:00Z"), Ok(StreamStart::AtTime(time)));
+        assert!(start("trim").unwrap_err().starts_with("use latest"));
+    }
+
+    #[test]
+    fn a_property_has_a_name() {
+        assert_eq!(property("a.b = c=d"), Ok(("a.b".to_owned(), "c=d".to_owned())));
+        assert_eq!(property("a="), Ok(("a".to_owned(), String::new())));
+        assert!(property("=a").is_err() && property("a").is_err());
+    }
+}

@@ -1,0 +1,293 @@
+//! The run of a command that reads a stream in one process: what comes before the first record, the
+//! loop until a signal, and where the answers go.
+
+use crate::arguments::{DurableArguments, PipelineArguments};
+use crate::copy::CopyArguments;
+use crate::early;
+use crate::failure::Failure;
+use crate::interrupt::{Interrupt, Signal};
+use crate::kcl::{NamedTarget, check_partials, dead_letters, late_records, target};
+use crate::output::Shape;
+use crate::progress::Bar;
+use crate::session::{explained, shown, watch};
+use crate::settings::{Settings, duration};
+use crate::standard_error::say;
+use crate::stream_arguments::{StreamInput, StreamOutput, shared};
+use crate::stream_rows::{Rows, RowsOptions, SharedOutput};
+use crate::view::Counts;
+use std::cell::RefCell;
+use std::io::{self, IsTerminal};
+use std::path::Path;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+use streamgauge::adapter::capture::Header;
+use streamgauge::adapter::worker::{PipelineWork, ProcessorOptions, StatefulProcessor, StreamWork};
+use streamgauge::adapter::{Declared, ExactFile, JsonLinesSink, Packing, PartialSink, Sink};
+use streamgauge::rows::CompileOptions;
+use streamgauge::store::{self, MemoryStore, Store};
+use streamgauge::{Error, ErrorKind};
+
+/// Time between two notes on the progress.
+const NOTE_EVERY: Duration = Duration::from_secs(60);
+
+/// What a stream is processed by.
+pub(crate) type Processor = StatefulProcessor<StreamWork<Declared>, Box<dyn Store>>;
+
+/// A stream that one process reads.
+pub(crate) trait Source {
+    /// Waits a little for records, and processes them.
+    fn step(&mut self) -> Result<(), Error>;
+
+    /// Emits the complete answers and saves.
+    fn shut_down(&mut self) -> Result<(), Error>;
+
+    /// Emits all windows as they are.
+    fn finish(&mut self) -> Result<(), Error>;
+
+    /// Returns the number of records in this process.
+    fn records(&self) -> u64;
+
+    /// Returns the number of dead letters in this process.
+    fn dead_letters(&self) -> u64;
+
+    /// Returns how far the reading is, in words.
+    fn progress(&self) -> String;
+
+    /// Returns what an operator should know of the time since the last call. Default: nothing.
+    fn take_notes(&mut self) -> Vec<String> {
+        Vec::new()
+    }
+}
+
+/// The run of a command.
+pub(crate) struct StreamRun {
+    destination: Destination,
+    interrupt: Interrupt,
+    quiet: bool,
+    keeps_state: bool,
+}
+
+impl StreamRun {
+    /// Makes everything that does not depend on the stream.
+    ///
+    /// # Errors
+    /// Wrong usage, or a place that cannot be opened.
+    pub(crate) fn prepare(
+        (input, pipeline, place, copy): (
+            StreamInput,
+            PipelineArguments,
+            StreamOutput,
+            CopyArguments,
+        ),
+        packing: Packing,
+    ) -> Result<(Self, Processor), Failure> {
+        let (common, shared) = shared(&input, &place);
+        let settings = Settings::new(common, pipeline, &shared)?;
+        let interrupt = watch(settings.live)?;
+        let usage = |error: Error| Failure::usage(&error);
+        check_windows(&settings)?;
+        let mut options = CompileOptions::default();
+        (options.seed, options.flags) = (settings.seed, Some(settings.flags.clone()));
+        options.lookups = settings.lookups.clone();
+        let partials = place.partials.as_deref();
+        let early = early::of_stream(&settings.spec, &options, partials).map_err(usage)?;
+        let pipeline = Declared::compile(&settings.spec, options).map_err(usage)?;
+        if settings.spec.explain == Some(true) {
+            say(&explained(pipeline.pipeline()));
+        }
+        check_partials(partials, &pipeline)?;
+        let durable = DurableArguments {
+            state: place.state.clone(),
+            partials: place.partials.clone(),
+            source: None,
+        };
+        let places = (place.out.as_deref(), &durable);
+        let destination = Destination::open(places, (&settings, &pipeline), &interrupt)?;
+        let sink = destination.clone();
+        let work = PipelineWork::new(pipeline, move |_, _| sink.sink()).map_err(usage)?;
+        let idle_after = input.idle_after.as_deref();
+        let idle_after = idle_after.map(|text| duration("--idle-after", text)).transpose()?;
+        let header = Header::of_worker(true, packing, idle_after);
+        let mut work = header.set_up(work);
+        if let Some(capture) = copy.open(&header).map_err(usage)? {
+            work = work.on_call(capture.of_calls());
+        }
+        if let Some(path) = &settings.spec.late {
+            work = work.on_late(late_records(Path::new(path))?);
+        }
+        if let Some(interval) = early {
+            work = work.emit_early(interval);
+        }
+        let mut work = StreamWork::new(work);
+        if let Destination::File(file) = &destination {
+            work = work.output(file.clone());
+        }
+        let saving = saving(&place, settings.spec.dead_letters.as_deref())?;
+        let store: Box<dyn Store> = match &place.state {
+            Some(place) => store::open(place).map_err(|error| usage(error.at("--state")))?,
+            None => Box::new(MemoryStore::new()),
+        };
+        let run = StreamRun {
+            destination,
+            interrupt,
+            quiet: settings.quiet,
+            keeps_state: place.state.is_some(),
+        };
+        Ok((run, StatefulProcessor::new(work, store, saving)))
+    }
+
+    /// Reads the stream of this name until a signal.
+    ///
+    /// # Errors
+    /// A failed run, or the signal.
+    pub(crate) fn read(&self, name: &str, mut source: impl Source) -> Result<(), Failure> {
+        let mut noted_at = Instant::now();
+        let signal = loop {
+            if let Some(signal) = self.interrupt.signal() {
+                break signal;
+            }
+            source.step().map_err(|error| Failure::run(&error))?;
+            self.destination.tell(source.records(), source.dead_letters());
+            source.take_notes().iter().for_each(|note| say(&format!("streamgauge: {note}\n")));
+            if noted_at.elapsed() >= NOTE_EVERY && !self.destination.is_terminal() {
+                noted_at = Instant::now();
+                self.note(name, &source);
+            }
+        };
+        self.end(signal, name, &mut source)?;
+        Err(Failure::Interrupted(signal))
+    }
+
+    fn end(&self, signal: Signal, name: &str, source: &mut impl Source) -> Result<(), Failure> {
+        let failed = |error: Error| Failure::run(&error);
+        source.shut_down().map_err(failed)?;
+        if !self.keeps_state {
+            self.destination.set_incomplete();
+            source.finish().map_err(failed)?;
+        }
+        self.destination.finish().map_err(|error| Failure::output(&error))?;
+        if !self.quiet {
+            let left = match self.keeps_state {
+                true => "the state is saved, and the next start continues from there",
+                false => "the last windows are not complete",
+            };
+            say(&format!("note: stopped by {}: {left}\n", signal.name()));
+            self.note(name, source);
+        }
+        Ok(())
+    }
+
+    /// Writes how far the reading is.
+    fn note(&self, name: &str, source: &impl Source) {
+        if !self.quiet {
+            say(&format!("streamgauge: {name}: {}\n", source.progress()));
+        }
+    }
+}
+
+/// Refuses a pipeline whose answers would never come.
+///
+/// # Errors
+/// Wrong usage.
+pub(crate) fn check_windows(settings: &Settings) -> Result<(), Failure> {
+    let spec = &settings.spec;
+    if spec.has_windows() || spec.rows.is_some() || spec.select.is_some() {
+        return Ok(());
+    }
+    let message = "a stream has no end, so the pipeline needs a window: --window 1m";
+    Err(Failure::Usage(message.to_owned()))
+}
+
+/// Returns when the state is saved, and where dead letters go.
+fn saving(place: &StreamOutput, letters: Option<&str>) -> Result<ProcessorOptions, Failure> {
+    let mut saving = ProcessorOptions::default();
+    saving.every_records = place.save_records;
+    let every = match place.state {
+        Some(_) => "10s",
+        None => "1s",
+    };
+    saving.every = duration("--save-every", place.save_every.as_deref().unwrap_or(every))?;
+    if let Some(path) = letters {
+        saving.on_dead_letter = Some(dead_letters(Path::new(path))?);
+    }
+    Ok(saving)
+}
+
+/// Where the answers go.
+#[derive(Clone)]
+enum Destination {
+    File(ExactFile),
+    Partials(String),
+    Output(SharedOutput, RowsOptions),
+}
+
+impl Destination {
+    fn open(
+        (out, durable): (Option<&Path>, &DurableArguments),
+        (settings, pipeline): (&Settings, &Declared),
+        interrupt: &Interrupt,
+    ) -> Result<Self, Failure> {
+        if settings.serve.is_some() && out.is_some() {
+            let message =
+                "--serve serves what goes to standard output, and --out sends it to a file";
+            return Err(Failure::Usage(message.to_owned()));
+        }
+        if let Some(path) = out {
+            return ExactFile::open(path).map(Destination::File).map_err(|error| {
+                match error.kind() {
+                    ErrorKind::Conflict => Failure::run(&error),
+                    _ => Failure::usage(&error.at("--out")),
+                }
+            });
+        }
+        if let Some(place) = &durable.partials {
+            return Ok(Destination::Partials(place.clone()));
+        }
+        let pipeline = pipeline.pipeline();
+        let resumed = durable.state.is_some();
+        let shape =
+            Shape { revised: pipeline.is_revised() || resumed, resumed, ..Shape::of(pipeline) };
+        let output = shown(settings, &Bar::default(), shape, interrupt)?;
+        let options = RowsOptions {
+            state_bytes_max: settings.limits.state_bytes_max as u64,
+            // An early answer raises the revision of the answer that follows, and a state keeps it.
+            looks_early: !resumed,
+        };
+        Ok(Destination::Output(Rc::new(RefCell::new(output)), options))
+    }
+
+    fn sink(&self) -> Result<Box<dyn Sink<Declared>>, Error> {
+        Ok(match self {
+            Destination::File(file) => Box::new(JsonLinesSink::new(file.clone())),
+            Destination::Partials(place) => Box::new(PartialSink::new(NamedTarget(target(place)?))),
+            Destination::Output(output, limits) => Box::new(Rows(output.clone(), *limits)),
+        })
+    }
+
+    fn is_terminal(&self) -> bool {
+        matches!(self, Destination::Output(..)) && io::stdout().is_terminal()
+    }
+
+    fn set_incomplete(&self) {
+        if let Destination::Output(output, _) = self {
+            output.borrow_mut().set_incomplete();
+        }
+    }
+
+    /// Tells who watches how many records there were.
+    fn tell(&self, records: u64, dead_letters: u64) {
+        let Destination::Output(output, _) = self else { return };
+        let mut output = output.borrow_mut();
+        if let Some(watcher) = output.watcher().filter(|watcher| watcher.is_due()) {
+            let before = watcher.counts();
+            watcher.tell(Counts { records, dead_letters, ..before });
+        }
+    }
+
+    fn finish(&self) -> io::Result<()> {
+        match self {
+            Destination::Output(output, _) => output.borrow_mut().finish(),
+            _ => Ok(()),
+        }
+    }
+}

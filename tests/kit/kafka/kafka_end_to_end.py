@@ -1,0 +1,206 @@
+#!/usr/bin/env python3
+"""kafka_end_to_end.py STREAMGAUGE: 200,000 records through `streamgauge kafka` on a real broker, against the batch answer.
+
+First three processes share the topic by a consumer group: one is killed, one joins late, one leaves, the broker is killed and started again,
+a partition is added, a transaction is aborted. Then one process reads all partitions with its rows in a file, and is killed twice.
+Both times the rows are those of `streamgauge run` over the same records, byte by byte. Needs what setup.sh (kafka) installs and
+start-kafka.sh has started; run by scripts/test-kafka."""
+import json
+import os
+import pathlib
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+KIT = pathlib.Path(__file__).resolve().parent
+RUN = pathlib.Path(os.environ["RUN_DIR"]) / "kafka-test"
+JARS = pathlib.Path(os.environ["KIT_DIR"]) / "kafka"
+STREAMGAUGE = str(pathlib.Path(sys.argv[1]).resolve())
+BROKER = "127.0.0.1:" + os.environ["P_KAFKA"]
+RECORDS = 200_000
+STARTED = time.monotonic()
+GIVE_UP_SECONDS = 240
+PIPELINE = """
+time = "ts"
+time_format = "ms"
+window = "20s"
+every = "10s"
+max_ahead = "off"
+group = "country"
+agg = "count, sum(ms) as ms, top(5, user), distinct(user)"
+"""
+
+
+def say(text):
+    print(f"{time.monotonic() - STARTED:6.1f} s  {text}", flush=True)
+
+
+class Topic:
+    """A Java client: topics, records, transactions."""
+
+    def __init__(self):
+        command = ["java", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Dorg.slf4j.simpleLogger.defaultLogLevel=off"]
+        command += ["-cp", f"{JARS}/*", str(KIT / "Topic.java"), BROKER]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def begin(self, *words):
+        self.process.stdin.write(" ".join(str(word) for word in words) + "\n")
+        self.process.stdin.flush()
+
+    def end(self):
+        answer = self.process.stdout.readline()
+        assert answer.startswith("ok"), answer
+        return answer[2:].strip()
+
+    def ask(self, *words):
+        self.begin(*words)
+        return self.end()
+
+
+class Reader:
+    """`streamgauge kafka`."""
+
+    all = []
+
+    def __init__(self, name, *arguments):
+        self.log = open(RUN / f"{name}.log", "ab")
+        command = [STREAMGAUGE, "kafka", "--brokers", BROKER, "--from", "earliest", "--pipeline", str(RUN / "hits.toml")]
+        command += ["--save-every", "1s", "--save-records", "5000", *arguments]
+        self.process = subprocess.Popen(command, stdout=self.log, stderr=self.log, stdin=subprocess.DEVNULL)
+        Reader.all.append(self.process)
+
+    def kill(self):
+        assert self.process.poll() is None, f"the reader ended with {self.process.returncode}: see {self.log.name}"
+        self.process.kill()
+        self.process.wait()
+
+    def terminate(self):
+        assert self.process.poll() is None, f"the reader ended with {self.process.returncode}: see {self.log.name}"
+        self.process.send_signal(signal.SIGTERM)
+        code = self.process.wait(60)
+        assert code == 143, f"the reader ended with {code}: see {self.log.name}"
+
+
+def hits():
+    """Records with event times in order; the same ones on every run."""
+    choose = random.Random(5)
+    for index in range(RECORDS):
+        yield {
+            "ts": 1_700_000_000_000 + index * 9,
+            "user": "u%d" % choose.randrange(500),
+            "country": choose.choice(["DE", "FR", "US", "JP", "BR"]),
+            "ms": choose.randrange(1000),
+            "i": index,
+        }
+
+
+def run(*arguments):
+    return subprocess.run([STREAMGAUGE, *arguments], capture_output=True, text=True, check=True)
+
+
+def wait_until(is_true, what, seconds):
+    end = time.monotonic() + seconds
+    while not is_true():
+        assert time.monotonic() < end, f"waited {seconds} s for {what}"
+        time.sleep(0.3)
+
+
+def compare(found, expected):
+    for index, (one, other) in enumerate(zip(found, expected)):
+        assert one == other, f"row {index} is\n{one}\nand not\n{other}"
+    assert len(found) == len(expected), f"{len(found)} rows, and not {len(expected)}"
+
+
+def group(topic, expected):
+    """Three processes and more share the partitions."""
+    places = ["--topic", "clicks", "--consumer-group", "hits", "--state", str(RUN / "state"), "--partials", str(RUN / "partials")]
+    places += ["--set", "session.timeout.ms=6000", "--set", "heartbeat.interval.ms=1000", "--set", "topic.metadata.refresh.interval.ms=1000"]
+    part = RECORDS // 10
+    put = lambda index, kind: topic.ask("file", "clicks", RUN / "hits.jsonl", index * part, part, f"compression.type={kind}")
+    # The times of the records are long ago.
+    topic.ask("create", "clicks", 6, "retention.ms=-1")
+    first, second = Reader("first", *places), Reader("second", *places)
+    put(0, "none")
+    put(1, "gzip")
+    topic.ask("abort", "clicks", 500)
+    first.kill()
+    say("killed the first reader")
+    third = Reader("third", *places)
+    put(2, "snappy")
+    put(3, "lz4")
+    topic.ask("tombstones", "clicks", 100)
+    topic.ask("partitions", "clicks", 7)
+    put(4, "zstd")
+    say("added a partition")
+    fourth = Reader("fourth", *places)
+    put(5, "none")
+    subprocess.run([KIT / "start-kafka.sh", "kill"], check=True)
+    say("killed the broker")
+    subprocess.run([KIT / "start-kafka.sh", "start"], check=True)
+    say("started it again")
+    put(6, "none")
+    second.terminate()
+    say("the second reader has left")
+    put(7, "none")
+    third.kill()
+    topic.ask("abort", "clicks", 500)
+    put(8, "none")
+    put(9, "none")
+    fifth = Reader("fifth", *places)
+    say("all records are put")
+    # The committed offsets are for programs that show the lag.
+    wait_until(lambda: topic.ask("lag", "hits", "clicks") == "0", "the group at the end of the topic", 60)
+    fourth.terminate()
+    fifth.terminate()
+    finished = run("finish", "--state", str(RUN / "state"), "--pipeline", str(RUN / "hits.toml"), "--partials", str(RUN / "partials"))
+    say(finished.stderr.strip())
+    merged = run("merge", "--pipeline", str(RUN / "hits.toml"), str(RUN / "partials"), "--output", "json").stdout.splitlines()
+    compare(merged, expected)
+    say(f"{len(merged)} merged rows are the batch answer's")
+
+
+def alone(expected):
+    """One process, with its rows in a file. The topic is there with all of its records."""
+    places = ["--topic", "clicks", "--state", str(RUN / "alone"), "--out", str(RUN / "rows.jsonl")]
+    rows = lambda: (RUN / "rows.jsonl").read_text().splitlines() if (RUN / "rows.jsonl").exists() else []
+    for limit in (100, 400):
+        reader = Reader("alone", *places)
+        wait_until(lambda: len(rows()) >= limit or reader.process.poll() is not None, "rows", 30)
+        reader.kill()
+    reader = Reader("alone", *places)
+    # The windows of the last 10 s, the default of max_delay, stay open.
+    wait_until(lambda: len(rows()) >= len(expected) - 15, "the rows", 30)
+    reader.terminate()
+    compare(rows(), expected[: len(rows())])
+    say(f"{len(rows())} rows in the file are the batch answer's")
+
+
+def main():
+    shutil.rmtree(RUN, ignore_errors=True)
+    RUN.mkdir(parents=True)
+    (RUN / "hits.toml").write_text(PIPELINE)
+    (RUN / "hits.jsonl").write_text("".join(json.dumps(hit) + "\n" for hit in hits()))
+    topic = Topic()
+    expected = run("run", "--pipeline", str(RUN / "hits.toml"), str(RUN / "hits.jsonl"), "--output", "json").stdout.splitlines()
+    assert len(expected) > 300
+    try:
+        group(topic, expected)
+        alone(expected)
+    finally:
+        for process in [topic.process, *Reader.all]:
+            process.kill()
+    for log in RUN.glob("*.log"):
+        assert "panicked" not in log.read_text(errors="replace"), log
+
+
+def give_up(*_):
+    raise SystemExit(f"not done in {GIVE_UP_SECONDS} s")
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGALRM, give_up)
+    signal.alarm(GIVE_UP_SECONDS)
+    main()
