@@ -3,6 +3,7 @@
 use super::lease::{self, Lease, LeaseCheckpoint};
 use super::table::{Condition, Kind, LeaseTable, TableError, Update, Value};
 use super::time::{Moment, Time};
+use crate::record::ShardId;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -206,20 +207,13 @@ impl HeldLease {
             if self.standing != Standing::Held {
                 return Ok(());
             }
-            let me = Value::text(&self.worker);
-            let update = Update::default().raise(lease::COUNTER);
-            let update = match &self.next {
-                Some(next) => update
-                    .raise(lease::SWITCHES)
-                    .remove(lease::HANDING_OVER)
-                    .only_if(Condition::Is(lease::OWNER, Value::text(next)))
-                    .only_if(Condition::Is(lease::HANDING_OVER, me)),
-                None => update
-                    .remove(lease::OWNER)
-                    .only_if(Condition::Is(lease::OWNER, me))
-                    .only_if(Condition::Is(lease::COUNTER, Value::number(self.counter)))
-                    .only_if(Condition::Lacks(lease::HANDING_OVER)),
+            let row = Lease {
+                owner: self.next.clone().or_else(|| Some(self.worker.clone())),
+                handing_over: self.next.as_ref().map(|_| self.worker.clone()),
+                counter: self.counter,
+                ..Lease::new(&ShardId::new(self.key.as_str()), self.checkpoint.clone())
             };
+            let Some(update) = row.release(&self.worker) else { return Ok(()) };
             match table.update(Kind::Lease, &self.key, &update) {
                 Ok(()) => self.standing = Standing::Gone,
                 Err(TableError::Refused) => {
@@ -273,7 +267,7 @@ impl SharedLease {
 mod tests {
     use super::super::memory_table::{HandTime, MemoryTable};
     use super::*;
-    use crate::record::{Sequence, ShardId};
+    use crate::record::Sequence;
 
     const FAILOVER: Duration = Duration::from_secs(10);
     const KEY: &str = "shardId-0";

@@ -1,6 +1,6 @@
 //! The row of a lease, as KCL 3 writes it.
 
-use super::table::{self, Item, Value};
+use super::table::{self, Condition, Item, Update, Value};
 use crate::adapter::kinesis_records::kpl::HashRange;
 use crate::record::{Sequence, SequenceNumber, ShardId};
 use std::collections::BTreeSet;
@@ -99,6 +99,32 @@ impl Lease {
             children: BTreeSet::new(),
             range: None,
         }
+    }
+
+    /// Returns the change by which a worker that does not use the lease gives it away: back, on to
+    /// the worker that it was to be handed over to, or to the one that was to hand it over. `None`
+    /// if the row does not bear its name.
+    pub(super) fn release(&self, worker: &str) -> Option<Update> {
+        let (owner, handing_over) = (self.owner.as_deref()?, self.handing_over.as_deref());
+        let update = match handing_over {
+            None if owner == worker => Update::default()
+                .raise(COUNTER)
+                .remove(OWNER)
+                .only_if(Condition::Is(COUNTER, Value::number(self.counter))),
+            Some(holder) if holder == worker => {
+                Update::default().raise(COUNTER).raise(SWITCHES).remove(HANDING_OVER)
+            }
+            // The counter is the holder's, who may not have noticed yet.
+            Some(holder) if owner == worker => {
+                Update::default().set(OWNER, Value::text(holder)).remove(HANDING_OVER)
+            }
+            _ => return None,
+        };
+        Some(
+            update
+                .only_if(Condition::Is(OWNER, Value::text(owner)))
+                .only_if(Condition::is_text(HANDING_OVER, handing_over)),
+        )
     }
 
     /// Reads a row, which may be anybody's.

@@ -12,6 +12,10 @@ use crate::error::Error;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+/// Number of attempts to give leases back at the end. Afterwards they go to others as those of a
+/// worker that has died.
+const LEAVE_TRIES: usize = 4;
+
 /// One worker's part in having leases.
 #[derive(Debug)]
 pub(super) struct Member {
@@ -154,11 +158,42 @@ impl Member {
         Ok(Some((lease, row)))
     }
 
-    /// Says that this worker has ended, so that no leader gives it leases.
+    /// Says that this worker has ended, so that no leader gives it leases, and gives those away
+    /// that still bear its name: it may have got them a moment before. It must read no shard any
+    /// more.
     pub(super) fn leave(&mut self, table: &dyn LeaseTable) {
         match table.delete(Kind::Worker, &self.settings.worker, &[]) {
             Ok(()) | Err(TableError::Refused) => {}
             Err(error) => self.notes.failed("the worker's row cannot be deleted", &error),
         }
+        for attempt in 1..=LEAVE_TRIES {
+            match self.release_all(table) {
+                Ok(true) => return,
+                Ok(false) => {}
+                Err(error) if attempt == LEAVE_TRIES => {
+                    self.notes.failed("leases cannot be given back", &error)
+                }
+                Err(_) => {}
+            }
+        }
+    }
+
+    /// Returns true if no row bore the name of this worker.
+    fn release_all(&self, table: &dyn LeaseTable) -> Result<bool, TableError> {
+        let mut found = false;
+        for (key, item) in table.scan(Kind::Lease)? {
+            let row = Lease::from_item(&key, &item).ok();
+            let Some(update) = row.and_then(|row| row.release(&self.settings.worker)) else {
+                continue;
+            };
+            found = true;
+            match table.update(Kind::Lease, &key, &update) {
+                Ok(()) => self.notes.say(&format!("{key}: the lease is given back unread")),
+                // Somebody has changed the row meanwhile, or the change happened already.
+                Err(TableError::Refused) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(!found)
     }
 }

@@ -226,6 +226,17 @@ impl World {
         Some(Lease::from_item(key, item).unwrap())
     }
 
+    /// The number of leases that bear the name of a worker.
+    fn rows_of(&self, worker: &str) -> usize {
+        let rows = self.rows.borrow();
+        let name = Some(worker);
+        let leases = rows.iter().filter(|((kind, _), _)| *kind == Kind::Lease);
+        leases
+            .filter_map(|((_, key), item)| Lease::from_item(key, item).ok())
+            .filter(|row| row.owner.as_deref() == name || row.handing_over.as_deref() == name)
+            .count()
+    }
+
     /// What must be true of each change of a lease.
     fn check_change(&self, key: &str, before: Option<Lease>) {
         let (Some(before), Some(after)) = (before, self.lease(key)) else { return };
@@ -332,8 +343,15 @@ impl World {
         }
         if worker.stopping.get() && runs.is_empty() {
             leader.release(&table);
+            let bears = self.rows_of(&worker.name);
             member.leave(&table);
             self.note("worker stopped");
+            if !self.faults.get() {
+                assert_eq!(self.rows_of(&worker.name), 0, "{} has leases", worker.name);
+                if bears > 0 {
+                    self.note("given back unread");
+                }
+            }
             return false;
         }
         true
@@ -842,6 +860,7 @@ fn s263_the_merged_answers_equal_a_batch_query_whatever_happens_to_workers() {
             "shard end",
             "conflict",
             "worker stopped",
+            "given back unread",
         ];
         for kind in kinds {
             let times = events.get(kind).copied().unwrap_or(0);
