@@ -23,6 +23,8 @@ mod simulation;
 mod snapshot;
 #[cfg(feature = "spec")]
 mod spec;
+#[cfg(all(feature = "kcl", feature = "spec"))]
+mod storm;
 mod tidy;
 #[cfg(any(feature = "kcl", feature = "lambda"))]
 mod wire;

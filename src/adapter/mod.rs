@@ -19,8 +19,12 @@ pub mod kinesis_records;
 #[cfg(feature = "lambda")]
 pub mod lambda;
 #[cfg(feature = "kcl")]
+pub mod storm;
+#[cfg(feature = "kcl")]
 pub mod worker;
 
+#[cfg(feature = "kcl")]
+mod lines;
 #[cfg(feature = "spec")]
 mod lookup_files;
 mod output;

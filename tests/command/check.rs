@@ -57,7 +57,7 @@ fn bash_accepts_the_completions() {
 fn the_manual_has_a_section_for_each_subcommand() {
     let page = streamgauge(&["man"]).succeeded().stdout.clone();
     assert!(page.starts_with(".ie") || page.starts_with(".TH"), "{page}");
-    for section in ["run", "top", "merge", "inspect", "finish", "kcl", "check"] {
+    for section in ["run", "top", "merge", "inspect", "finish", "kcl", "storm", "check"] {
         let heading = format!(".SH \"STREAMGAUGE {}\"", section.to_uppercase());
         assert!(page.contains(&heading), "no {heading}");
     }

@@ -23,7 +23,7 @@ fn the_pipelines_of_the_documents_run_over_files() {
     };
     let log = folder.file("log", (0..100).map(hit).collect::<String>());
     let mut without_time = 0;
-    for document in ["docs/LAMBDA.md", "docs/KCL.md"] {
+    for document in ["docs/LAMBDA.md", "docs/KCL.md", "docs/STORM.md"] {
         let pipelines = pipelines(document);
         assert!(!pipelines.is_empty(), "{document} shows none");
         for pipeline in pipelines {

@@ -42,6 +42,7 @@ mod sessions;
 mod signals;
 mod sql;
 mod state;
+mod storm;
 mod systems;
 mod threads;
 mod times;

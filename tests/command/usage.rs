@@ -216,6 +216,7 @@ fn help_fits_a_terminal_of_80_columns() {
         &["merge", "--help"],
         &["inspect", "--help"],
         &["kcl", "--help"],
+        &["storm", "--help"],
         &["finish", "--help"],
     ] {
         let run = streamgauge(arguments);

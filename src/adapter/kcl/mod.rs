@@ -33,7 +33,6 @@
 //! ```
 
 mod checkpointer;
-mod lines;
 mod processor;
 mod protocol;
 mod session;

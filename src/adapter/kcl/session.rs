@@ -1,7 +1,7 @@
 //! The session with the daemon.
 
-use super::lines::LineReader;
 use super::protocol::{Action, CheckpointError, Message, Reply};
+use crate::adapter::lines::LineReader;
 use crate::error::{Error, ErrorKind};
 use crate::record::{Sequence, ShardId};
 use std::io::{BufRead, Write};

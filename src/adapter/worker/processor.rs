@@ -119,8 +119,7 @@ impl<W: ShardWork, S: Store> StatefulProcessor<W, S> {
         &self.work
     }
 
-    /// Returns the work, for a source of several shards.
-    #[cfg(any(feature = "kafka", feature = "kinesis"))]
+    /// Returns the work, for a source of several shards or of tuples.
     pub(crate) fn work_mut(&mut self) -> &mut W {
         &mut self.work
     }

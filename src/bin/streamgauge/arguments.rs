@@ -49,8 +49,8 @@ pub(crate) enum Command {
     Inspect(InspectArguments),
     /// Copy what passes through a pipe to a file, up to a limit, for `run --replay`
     Capture(CaptureArguments),
-    /// Write the open windows of an application that has ended (kcl, or lambda in mode store), from
-    /// its state
+    /// Write the open windows of an application that has ended (kcl, storm, or lambda in mode
+    /// store), from its state
     Finish(FinishArguments),
     /// Say what pipeline files mean, or where they are wrong, without input
     Check(CheckArguments),
@@ -72,6 +72,11 @@ pub(crate) enum Command {
     /// Read a topic of Kafka, alone or in a consumer group
     #[cfg(feature = "kafka")]
     Kafka(Box<crate::kafka_arguments::KafkaArguments>),
+    /// Process a task of a bolt of Apache Storm: the command of a ShellBolt
+    ///
+    /// It speaks Storm's multilang protocol on standard input and output. The answers are tuples of
+    /// one value, a row as JSON. Messages for an operator go to Storm's log.
+    Storm(StormArguments),
     /// Read all shards of a Kinesis stream in this process
     #[cfg(feature = "kinesis")]
     Kinesis(Box<crate::kinesis_arguments::KinesisArguments>),
@@ -167,6 +172,53 @@ pub(crate) struct KclArguments {
     #[command(flatten)]
     pub(crate) copy: CopyArguments,
 }
+
+/// Process a task of a bolt of Apache Storm.
+#[derive(Debug, Args)]
+#[command(after_long_help = STORM_HELP)]
+pub(crate) struct StormArguments {
+    /// The pipeline, a TOML file whose keys are the names of the flags of `streamgauge run`
+    #[arg(long, value_name = "FILE.toml")]
+    pub(crate) pipeline: PathBuf,
+    /// The place of the tasks' state: a directory, or s3://BUCKET/PREFIX. Each bolt needs its own
+    /// place, which all hosts reach
+    #[arg(long, value_name = "PLACE")]
+    pub(crate) state: String,
+    /// The field of a tuple's id. A tuple with an id counts once, also if it comes again. Default:
+    /// none has one, and a tuple that comes again counts again
+    #[arg(long, value_name = "FIELD")]
+    pub(crate) id: Option<String>,
+    /// The number of tuples whose ids are kept, 16 bytes each in every save: more than a task gets
+    /// within the message timeout, for each time that a tuple may come again
+    #[arg(long, value_name = "N", default_value_t = 100_000)]
+    pub(crate) ids_max: usize,
+    /// The field whose text is a record in the format of the pipeline. Default: the record is a
+    /// JSON object of all fields
+    #[arg(long, value_name = "FIELD")]
+    pub(crate) payload: Option<String>,
+    /// Let the clock complete the windows of a task that has had no tuples for this time. The bolt
+    /// needs ticks: topology.tick.tuple.freq.secs
+    #[arg(long, value_name = "DURATION")]
+    pub(crate) idle_after: Option<String>,
+    /// Append tuples that came too late for all of their windows to a file, as JSON Lines
+    #[arg(long, value_name = "FILE")]
+    pub(crate) late: Option<PathBuf>,
+    /// Read the secret seed of distinct counts and top-k from a file of up to 16 hexadecimal
+    /// digits. Default: $STREAMGAUGE_SEED or the file $STREAMGAUGE_SEED_FILE, otherwise a public
+    /// seed
+    #[arg(long, value_name = "FILE")]
+    pub(crate) seed_file: Option<PathBuf>,
+}
+
+const STORM_HELP: &str = "\
+Example, in the topology:
+  new ShellBolt(\"streamgauge\", \"storm\", \"--pipeline\", \"/etc/hits.toml\",
+      \"--state\", \"/mnt/states/hits\", \"--id\", \"id\")
+docs/STORM.md has a whole topology and the operations.
+
+Exit codes: 0 Storm has ended the process; 1 the run failed (a message that
+cannot be read, another process that has the task, a store that fails); 2 wrong
+usage.";
 
 /// The rules for when a merged window is complete.
 #[derive(Debug, Args)]

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::Path;
+use streamgauge::adapter::storm::TupleState;
 use streamgauge::adapter::worker::{MergerState, Phase, ShardState, StreamState};
 use streamgauge::adapter::{Declared, PartialTarget, RecordPipeline, read_lookups, read_pipeline};
 use streamgauge::merger::{MergerControl, MergerOptions};
@@ -181,6 +182,11 @@ impl Finish {
         for bytes in open {
             if StreamState::is_one(&bytes) {
                 let state = StreamState::from_bytes(&bytes)?;
+                self.pipeline.restore(&Snapshot::from_bytes(state.snapshot)?)?;
+                continue;
+            }
+            if TupleState::is_one(&bytes) {
+                let state = TupleState::from_bytes(&bytes)?;
                 self.pipeline.restore(&Snapshot::from_bytes(state.snapshot)?)?;
                 continue;
             }

@@ -54,6 +54,7 @@ mod sql;
 mod standard_error;
 mod standard_output;
 mod state;
+mod storm;
 #[cfg(any(feature = "kafka", feature = "kinesis"))]
 mod stream_arguments;
 mod stream_rows;
@@ -85,6 +86,7 @@ fn main() -> ExitCode {
         Command::Kcl(arguments) => kcl::run(&arguments),
         #[cfg(feature = "kafka")]
         Command::Kafka(arguments) => kafka::run(*arguments),
+        Command::Storm(arguments) => storm::run(&arguments),
         #[cfg(feature = "kinesis")]
         Command::Kinesis(arguments) => kinesis::run(*arguments),
         #[cfg(feature = "kinesis")]

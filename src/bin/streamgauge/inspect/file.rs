@@ -6,6 +6,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 use streamgauge::adapter::files::RunState;
+use streamgauge::adapter::storm::TupleState;
 use streamgauge::adapter::worker::{MergerState, Phase, ShardState, StreamState};
 use streamgauge::snapshot::{Kind, Summary};
 use streamgauge::{Error, ErrorKind};
@@ -107,6 +108,9 @@ fn shard(bytes: &Bytes) -> Result<FileContent, Error> {
     let parts = match &state.phase {
         Phase::Running { state, .. } if StreamState::is_one(state) => {
             vec![StreamState::from_bytes(state)?.snapshot]
+        }
+        Phase::Running { state, .. } if TupleState::is_one(state) => {
+            vec![TupleState::from_bytes(state)?.snapshot]
         }
         Phase::Running { state, .. } => match MergerState::from_bytes(state) {
             Ok(merging) if Summary::of(state.clone()).is_err() => {

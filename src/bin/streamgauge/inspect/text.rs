@@ -3,6 +3,7 @@
 use super::file::FileContent;
 use crate::output::printable;
 use std::fmt::Write as _;
+use streamgauge::adapter::storm::TupleState;
 use streamgauge::adapter::worker::{Phase, StreamState};
 use streamgauge::snapshot::{Kind, RecordsSummary, Summary};
 
@@ -22,6 +23,7 @@ fn write_content(content: &FileContent, out: &mut String) -> std::fmt::Result {
         FileContent::Shard { state, applied, .. } => {
             let what = match &state.phase {
                 Phase::Running { state, .. } if StreamState::is_one(state) => "a stream",
+                Phase::Running { state, .. } if TupleState::is_one(state) => "a task of a bolt",
                 _ => "a shard on the KCL",
             };
             write!(out, "State of {what}, owner {}: ", state.owner)?;

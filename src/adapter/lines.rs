@@ -3,17 +3,17 @@
 use crate::error::{Error, ErrorKind};
 use std::io::{BufRead, Read};
 
-/// Maximum bytes of one line. The daemon puts up to 10,000 records of up to 10 MiB in one line, but
+/// Maximum bytes of one line. The KCL's daemon puts up to 10,000 records of up to 10 MiB in one line, but
 /// GetRecords returns at most 10 MiB at a time. Base64, the other fields, and the keys of records
 /// that the KPL aggregated turn that into tens of megabytes.
-pub(super) const LINE_BYTES_MAX: usize = 512 << 20;
+pub(crate) const LINE_BYTES_MAX: usize = 512 << 20;
 
 /// Reads lines one after the other into one reused buffer.
 ///
 /// Cost: O(bytes), for lines of any length. Memory: the longest line so far, at most
 /// [`LINE_BYTES_MAX`].
 #[derive(Debug)]
-pub(super) struct LineReader<R> {
+pub(crate) struct LineReader<R> {
     input: R,
     line: Vec<u8>,
     lines: u64,
@@ -23,7 +23,7 @@ pub(super) struct LineReader<R> {
 impl<R: BufRead> LineReader<R> {
     /// Creates a reader of `input`. A buffer of 64 KiB or more (`BufReader::with_capacity`) keeps
     /// long lines fast.
-    pub(super) fn new(input: R) -> Self {
+    pub(crate) fn new(input: R) -> Self {
         LineReader { input, line: Vec::new(), lines: 0, bytes_max: LINE_BYTES_MAX }
     }
 
@@ -39,16 +39,16 @@ impl<R: BufRead> LineReader<R> {
     ///
     /// # Errors
     /// [`ErrorKind::Io`] if the input cannot be read; [`ErrorKind::Corrupt`] if it ends within a
-    /// line, as when the daemon is killed while it writes; [`ErrorKind::LimitExceeded`] if the line
+    /// line, as when the other process is killed while it writes; [`ErrorKind::LimitExceeded`] if the line
     /// is over the limit.
-    pub(super) fn read(&mut self) -> Result<Option<&[u8]>, Error> {
+    pub(crate) fn read(&mut self) -> Result<Option<&[u8]>, Error> {
         loop {
             self.line.clear();
             self.lines += 1;
             let limit = (self.bytes_max as u64).saturating_add(1);
             let read = self.input.by_ref().take(limit).read_until(b'\n', &mut self.line);
             read.map_err(|error| {
-                Error::new(ErrorKind::Io, "cannot read the daemon's messages").with_source(error)
+                Error::new(ErrorKind::Io, "cannot read the messages").with_source(error)
             })?;
             if self.line.is_empty() {
                 return Ok(None);
@@ -63,7 +63,7 @@ impl<R: BufRead> LineReader<R> {
     }
 
     /// Returns the number of the line read last, counted from 1.
-    pub(super) fn line_number(&self) -> u64 {
+    pub(crate) fn line_number(&self) -> u64 {
         self.lines
     }
 
