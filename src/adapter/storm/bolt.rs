@@ -89,8 +89,7 @@ impl<P: RecordPipeline, S: Store, C: Clock> Bolt<P, S, C> {
     /// [`ErrorKind::Conflict`] if another process has the task.
     pub fn process(&mut self, messages: Vec<Message>) -> Result<Vec<Reply>, Error> {
         let now = self.source.0.now();
-        let mut batch = Batch::default();
-        batch.millis_behind_latest = Some(0);
+        let mut batch = Batch { millis_behind_latest: Some(0), ..Batch::default() };
         let first = self.delivered;
         let mut acks = Vec::new();
         let mut deliveries: Map<u128, String> = Map::default();

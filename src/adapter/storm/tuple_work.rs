@@ -119,8 +119,7 @@ impl<P: RecordPipeline> TupleWork<P> {
             applied.number.as_str().parse::<u64>().unwrap_or(u64::MAX)
         });
         let sequence = Sequence::new(applied.saturating_add(1));
-        let mut one = Batch::default();
-        one.millis_behind_latest = Some(0);
+        let mut one = Batch { millis_behind_latest: Some(0), ..Batch::default() };
         let delivered = match tuple {
             Ok(record) => {
                 let mut copy = record.clone();
