@@ -3,10 +3,13 @@
 use super::*;
 use crate::error::ErrorKind;
 use crate::query::PipelineSpec;
-use crate::row::{Number, OutputValue, TopValue};
+use crate::row::OutputValue;
+#[cfg(feature = "parquet")]
+use crate::row::{Number, TopValue};
 use crate::rows::{CompileOptions, JsonLines};
 use crate::time::Timestamp;
 use crate::window::Window;
+#[cfg(feature = "parquet")]
 use proptest::prelude::*;
 use std::fs;
 use std::path::PathBuf;
