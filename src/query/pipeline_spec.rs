@@ -268,6 +268,23 @@ impl PipelineSpec {
         has_windows || queries.peek().is_some() && queries.all(PipelineSpec::has_windows)
     }
 
+    /// Returns true if every query has answers while input comes that has no end: windows, or rows
+    /// that are passed on.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::query::PipelineSpec;
+    /// let answers = |toml| Ok(PipelineSpec::from_toml(toml, "hits.toml")?.answers_streams());
+    /// assert!(answers("rows = 100")?);
+    /// assert!(!answers("group = 'country'")?);
+    /// # Ok::<(), streamgauge::Error>(())
+    /// ```
+    pub fn answers_streams(&self) -> bool {
+        let of_all = self.has_windows() || self.rows.is_some() || self.select.is_some();
+        let mut queries = self.queries.iter().flatten().peekable();
+        of_all || queries.peek().is_some() && queries.all(PipelineSpec::answers_streams)
+    }
+
     /// Returns the specification in TOML.
     ///
     /// # Errors

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 /// The keys of a question. The other keys say how records are read, or what a run does, and are
 /// the same for all queries.
-const QUESTION: [&str; 15] = [
+const QUESTION: [&str; 16] = [
     "window",
     "every",
     "offset",
@@ -18,6 +18,7 @@ const QUESTION: [&str; 15] = [
     "where",
     "group",
     "agg",
+    "select",
     "having",
     "sort",
     "limit",
@@ -40,6 +41,7 @@ impl PipelineSpec {
     /// - Each other key at the top is the default of the queries that do not give it. The keys of
     ///   windows are one default: a query that gives one of `window`, `session`, `stagger` and
     ///   `rows` gets none of these, `every` and `offset` from the top.
+    /// - A query with `select` takes no default, since it has no windows, groups and aggregates.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument) for a query without a
@@ -73,12 +75,14 @@ impl PipelineSpec {
         if queries.is_empty() {
             return Err(Error::invalid("query: there is none: give at least one table [[query]]"));
         }
-        for (key, given) in [("unnest", self.unnest.is_some()), ("select", self.select.is_some())] {
-            if given {
-                return Err(Error::invalid(format!(
-                    "{key}: it does not go with several queries: give each a pipeline file of its own"
-                )));
-            }
+        if self.unnest.is_some() {
+            let why = "unnest: it does not go with several queries, whose records would be others: \
+                       give each a pipeline file of its own";
+            return Err(Error::invalid(why));
+        }
+        if self.select.is_some() {
+            let why = "select: it is of one query: give it in the table [[query]] whose rows it is";
+            return Err(Error::invalid(why));
         }
         let top = PipelineSpec { queries: None, ..self.clone() };
         let mut names = BTreeSet::new();
@@ -143,6 +147,12 @@ impl PipelineSpec {
     /// Returns the query with the keys at the top of its file.
     fn completed_by(&self, top: &PipelineSpec) -> PipelineSpec {
         let mut top = top.clone();
+        if self.select.is_some() {
+            (top.window, top.every, top.offset, top.lateness) = (None, None, None, None);
+            (top.session, top.stagger, top.rows, top.timezone) = (None, None, None, None);
+            (top.group, top.agg, top.having, top.sort) = (None, None, None, None);
+            (top.limit, top.limit_groups) = (None, None);
+        }
         if self.has_windows() || self.rows.is_some() {
             (top.window, top.every, top.offset) = (None, None, None);
             (top.session, top.stagger, top.rows) = (None, None, None);
@@ -181,6 +191,15 @@ mod tests {
     }
 
     #[test]
+    fn s252_a_query_with_select_takes_no_window_from_the_top() {
+        let toml = "where = 'a'\nwindow = '1m'\nagg = 'count'\ngroup = 'k'\n\
+                    [[query]]\nname = 'one'\n[[query]]\nname = 'two'\nselect = 'x'\n";
+        let queries = queries(toml).unwrap();
+        assert_eq!(queries[0].given(), ["window", "where", "group", "agg", "name"]);
+        assert_eq!(queries[1].given(), ["where", "select", "name"]);
+    }
+
+    #[test]
     fn s220_a_wrong_table_is_refused_with_the_remedy() {
         for (toml, why) in [
             ("query = []", "give at least one table"),
@@ -191,6 +210,8 @@ mod tests {
             ("[[query]]\nname = 'a'\ntime = 'ts'", "query a: time: it is the same for all"),
             ("[[query]]\nname = 'a'\nlet = 'x = 1'", "query a: let: it is the same for all"),
             ("[[query]]\nname = 'a'\nquery = []", "a query has no queries of its own"),
+            ("select = 'x'\n[[query]]\nname = 'a'", "in the table [[query]] whose rows it is"),
+            ("unnest = 'x'\n[[query]]\nname = 'a'", "unnest: it does not go with several queries"),
             ("name = 'a'", "it is a key of a table [[query]]"),
         ] {
             let error = queries(toml).unwrap_err();

@@ -115,8 +115,8 @@ impl PipelineSpec {
         let Asked {
             values, filter, filter_slots, time, group, answers, nulls, unnest, select, ..
         } = asked;
-        let select =
-            select.map(|columns| Select::new(columns, engine_options.limits.pending_bytes_max));
+        let rows_max = engine_options.limits.pending_bytes_max;
+        let select = select.map(|columns| Select::new(columns, self.name.clone(), rows_max));
         let kinds: Vec<_> = plan.kinds().collect();
         let group_names = group.iter().map(|(name, _)| name.clone()).collect();
         let form =
@@ -293,6 +293,11 @@ impl PipelineSpec {
         Ok(group)
     }
 
+    /// Returns true if rows have a member of this name already.
+    fn is_taken(&self, name: &str) -> bool {
+        TAKEN_NAMES.contains(&name) || self.name.is_some() && name == TAKEN_NAME_OF_QUERY
+    }
+
     /// The names and slots of the columns of rows that are passed on.
     fn compile_select(
         &self,
@@ -305,7 +310,7 @@ impl PipelineSpec {
         for text in texts {
             for (name, slot) in parse_group(text, slots).map_err(at)? {
                 let is_known = columns.iter().any(|(known, _)| *known == name);
-                if is_known || TAKEN_NAMES.contains(&name.as_str()) {
+                if is_known || self.is_taken(&name) {
                     let why = format!("a row has {name:?} already: give another name with \"as\"");
                     return Err(at(Error::invalid(why)));
                 }
@@ -337,8 +342,7 @@ impl PipelineSpec {
                 );
                 return Err(Error::invalid(message).at(options.written("agg")));
             }
-            let is_of_query = self.name.is_some() && name == TAKEN_NAME_OF_QUERY;
-            if TAKEN_NAMES.contains(&name.as_str()) || is_of_query {
+            if self.is_taken(name) {
                 let message = format!(
                     "a column cannot be named {name:?}, which answers have already; choose another \
                      name with \"as\""

@@ -123,7 +123,7 @@ impl RowPipeline {
     /// Returns true if other threads may prepare rows: each record is one, and is aggregated.
     #[cfg(feature = "files")]
     pub(crate) fn is_prepared(&self) -> bool {
-        self.unnest.is_none() && self.select.is_none()
+        self.unnest.is_none() && !self.passes_on()
     }
 
     /// Returns true if a record can be several rows.

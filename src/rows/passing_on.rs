@@ -2,16 +2,23 @@
 
 use super::emission::RowEmission;
 use super::row_pipeline::RowPipeline;
+use super::select::Select;
 use crate::engine::{Control, Outcome, Shard};
 use crate::error::{Error, ErrorKind};
 use crate::record::Sequence;
 use crate::row::Row;
 use crate::time::Timestamp;
+use std::iter::once;
 
 impl RowPipeline {
-    /// Returns true if records are passed on as rows, instead of being aggregated.
+    /// Returns true if a query passes records on as rows, instead of aggregating them.
     pub fn passes_on(&self) -> bool {
-        self.select.is_some()
+        self.select.is_some() || self.others.iter().any(RowPipeline::passes_on)
+    }
+
+    fn selects_mut(&mut self) -> impl Iterator<Item = &mut Select> {
+        let others = self.others.iter_mut().map(|other| &mut other.select);
+        once(&mut self.select).chain(others).flatten().map(|select| &mut **select)
     }
 
     /// Fails if records are passed on, whose rows are never merged, and if there are several
@@ -37,17 +44,13 @@ impl RowPipeline {
     /// Sets the position of the next record, if records are passed on. `part` counts the records
     /// of one position.
     pub(crate) fn set_position(&mut self, sequence: &Sequence, part: u64) {
-        if let Some(select) = &mut self.select {
-            select.set_position(sequence, part);
-        }
+        self.selects_mut().for_each(|select| select.set_position(sequence, part));
     }
 
     /// Sets the input and the line of the next record, if records are passed on.
     #[cfg(feature = "files")]
     pub(crate) fn set_line(&mut self, input: &str, line: u64) {
-        if let Some(select) = &mut self.select {
-            select.set_line(input, line);
-        }
+        self.selects_mut().for_each(|select| select.set_line(input, line));
     }
 
     /// Adds a prepared row, and the row that it is passed on as.

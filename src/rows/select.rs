@@ -44,13 +44,17 @@ pub(super) struct Select {
 }
 
 impl Select {
-    /// Creates the rows of columns, each a name and a slot.
-    pub(super) fn new(columns: Vec<(String, usize)>, bytes_max: usize) -> Self {
+    /// Creates the rows of columns, each a name and a slot. `query` is the name of the query.
+    pub(super) fn new(
+        columns: Vec<(String, usize)>,
+        query: Option<String>,
+        bytes_max: usize,
+    ) -> Self {
         let (names, slots) = columns.into_iter().unzip();
         let group = KEY.map(str::to_owned).to_vec();
         Select {
             slots,
-            form: Arc::new(RowForm { group, columns: names, ..RowForm::default() }),
+            form: Arc::new(RowForm { query, group, columns: names, zone: None }),
             rows: VecDeque::new(),
             bytes: 0,
             bytes_max,

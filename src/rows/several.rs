@@ -179,6 +179,9 @@ impl RowPipeline {
         row: &mut Row,
         (arrival, sequence): (Timestamp, Option<&Sequence>),
     ) -> Result<Outcome<String>, Error> {
+        // What one query has no room for, no query takes.
+        let selects = once(&self.select).chain(self.others.iter().map(|other| &other.select));
+        selects.flatten().try_for_each(|select| select.check_room())?;
         let mut all = Outcomes::default();
         all.add(self.push_shared((shard, sequence), row, arrival)?, self.form());
         for other in &mut self.others {
@@ -199,6 +202,9 @@ impl RowPipeline {
             && self.engine.is_duplicate(shard, sequence)
         {
             return Ok(Outcome::Duplicate);
+        }
+        if let (Some(select), Some(sequence)) = (&mut self.select, sequence) {
+            select.set_position(sequence, 0);
         }
         let preparation = self.preparer.prepare_shared(row, arrival);
         self.push_as(preparation, (shard, row, sequence))

@@ -110,6 +110,10 @@ fn s220_a_wrong_file_or_flag_is_refused() {
     refused("[[query]]\nname = 'a'\nwindow = '1m'", &[], &["query a: a window needs", "time = "]);
     let taken = "[[query]]\nname = 'a'\nagg = 'count as query'\n";
     refused(taken, &[], &["query a: agg: a column cannot be named \"query\""]);
+    let rows = "[[query]]\nname = 'a'\n[[query]]\nname = 'b'\nselect = 'url'\n";
+    refused(rows, &["--state", &folder.path("s")], &["--state: rows that select passes on"]);
+    let taken = "[[query]]\nname = 'a'\nselect = 'url as query'\n";
+    refused(taken, &[], &["query a: select: a row has \"query\" already"]);
     let many: String = (0..1000).map(|index| format!("[[query]]\nname = 'q{index}'\n")).collect();
     refused(&many, &[], &["there are 1000 tables", "limit of 100 (Limits::queries_max)"]);
     let run = ["run", &log, "--pipeline", &folder.file("p.toml", PIPELINE), "--output", "json"];
@@ -208,4 +212,29 @@ fn s223_a_page_has_the_rows_of_one_query() {
     let lines = json.stdout.lines().filter(|line| line.starts_with("{\"query\":\"hits\""));
     let hits = folder.file("hits.jsonl", lines.collect::<Vec<_>>().join("\n"));
     assert!(streamgauge(&["report", &hits]).succeeded().stdout.contains("count"));
+}
+
+#[test]
+fn s252_rows_stand_beside_aggregates_in_every_output() {
+    let folder = Folder::new("queries_select");
+    let log =
+        folder.file("log", "{\"n\":1,\"k\":\"a\"}\n{\"n\":7,\"k\":\"b\"}\n{\"n\":9,\"k\":\"a\"}\n");
+    let pipeline = "group = 'k'\n[[query]]\nname = 'all'\n\
+                    [[query]]\nname = 'high'\nwhere = 'n > 5'\nselect = 'n, k as kind'\n";
+    let pipeline = folder.file("p.toml", pipeline);
+    let run = |more: &[&str]| {
+        streamgauge(&[&["run", &log, "--pipeline", &pipeline, "--output"], more].concat())
+    };
+    let json = run(&["json"]).json();
+    assert_eq!(json[0]["group"], serde_json::json!({ "shard": log, "position": 2 }));
+    assert_eq!((&json[1]["query"], &json[1]["kind"]), (&"high".into(), &"a".into()));
+    assert_eq!((&json[3]["query"], &json[3]["count"]), (&"all".into(), &1.into()));
+    let csv = run(&["csv"]);
+    let expected = format!(
+        "query,k,shard,position,revision,count,n,kind\nhigh,,{log},2,0,,7,b\nhigh,,{log},3,0,,9,a\n\
+         all,a,,,0,2,,\nall,b,,,0,1,,\n"
+    );
+    assert_eq!(csv.succeeded().stdout, expected);
+    let threads = run(&["csv", "--threads", "4"]);
+    assert_eq!(threads.succeeded().stdout, expected);
 }

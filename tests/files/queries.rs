@@ -14,7 +14,7 @@ use streamgauge::{Error, Stats};
 
 /// Questions of one query. `NA` is missing in `n` where a query uses it as a number, and text where
 /// it does not.
-pub(super) const QUESTIONS: [&str; 14] = [
+pub(super) const QUESTIONS: [&str; 15] = [
     "agg = 'count'",
     "window = '1s'\nagg = 'count, sum(n)'",
     "window = '1s'\ngroup = 'n'",
@@ -29,6 +29,7 @@ pub(super) const QUESTIONS: [&str; 14] = [
     "window = '1s'\nlateness = '1s'\ngroup = 'k'\nhaving = 'count < 3'",
     "where = ['double > 50', \"s <> 'b'\"]\nagg = 'sum(double), max_by(k, n)'",
     "window = '1s'\ngroup = 'k'\nlimit_groups = 2\nagg = 'count, stddev(n)'",
+    "where = ['n > 30']\nselect = \"k || '!' as name, double\"",
 ];
 
 /// What a run tells.

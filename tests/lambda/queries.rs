@@ -21,7 +21,8 @@ use streamgauge::store::MemoryStore;
 const QUERIES: &str = "time = 'ts'\nmax_delay = '1s'\n\
                        [[query]]\nname = 'hits'\nwindow = '10s'\ngroup = 'k'\n\
                        [[query]]\nname = 'sums'\nwindow = '20s'\nevery = '5s'\nagg = 'sum(n)'\n\
-                       [[query]]\nname = 'few'\nwindow = '7s'\nwhere = 'n < 40'\nlateness = '2s'\n";
+                       [[query]]\nname = 'few'\nwindow = '7s'\nwhere = 'n < 40'\nlateness = '2s'\n\
+                       [[query]]\nname = 'big'\nwhere = 'n > 70'\nselect = 'k, n'\n";
 
 /// 2023-11-14T22:12:00Z.
 const START: i64 = 1_699_999_920_000;
@@ -37,7 +38,8 @@ fn declared() -> Declared {
 fn line(row: &RowEmission) -> String {
     let mut line = Vec::new();
     JsonLines::default().append(row, &mut line);
-    String::from_utf8(line).unwrap()
+    // A function names a shard with its stream.
+    String::from_utf8(line).unwrap().replace("clicks/s", "s")
 }
 
 fn payload(n: usize) -> Vec<u8> {

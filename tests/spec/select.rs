@@ -72,10 +72,8 @@ fn s234_select_takes_no_aggregates_and_an_error_of_an_expression_is_a_dead_lette
     assert!(refusal("select = 'a, b as a'").contains("a row has \"a\" already"));
     assert!(refusal("select = 'a as window'").contains("a row has \"window\" already"));
     assert!(refusal("select = 'count(*)'").contains("select: column 1"));
-    for key in ["unnest", "select"] {
-        let refused = refusal(&format!("{key} = 'a'\n[[query]]\nname = 'q'\n"));
-        assert!(refused.contains("does not go with several queries"), "{refused}");
-    }
+    let refused = refusal("select = 'a'\n[[query]]\nname = 'q'\n");
+    assert!(refused.contains("in the table [[query]] whose rows it is"), "{refused}");
     let spec = PipelineSpec::from_toml(LARGE, "t").unwrap();
     let merged = spec.compile(&CompileOptions::default()).unwrap();
     let error = merged.into_merger(Default::default()).err().unwrap();

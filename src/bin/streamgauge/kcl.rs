@@ -41,7 +41,7 @@ pub(crate) fn run(arguments: &KclArguments) -> Result<(), Failure> {
     refuse_standard_output(arguments, &spec)?;
     let failed = |error: io::Error| Failure::Run(format!("cannot take standard output: {error}"));
     let protocol = protocol_output::take().map_err(failed)?;
-    if !spec.has_windows() && spec.rows.is_none() && spec.select.is_none() {
+    if !spec.answers_streams() {
         return Err(Failure::Usage(String::from(
             "a stream has no end, so the pipeline needs a window: window = \"1m\"",
         )));

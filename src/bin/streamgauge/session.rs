@@ -79,9 +79,7 @@ pub(crate) fn run_over(
     let pipeline = compile(settings, !live)?;
     check_rows(settings, &pipeline)?;
     format(spec)?;
-    if settings.durable.partials.is_some() {
-        pipeline.check_merges().map_err(|error| Failure::usage(&error.at("--partials")))?;
-    }
+    check_durable(settings, &pipeline)?;
     if spec.explain == Some(true) {
         say(&explained(&pipeline));
         if nothing_to_read(settings) {
@@ -123,6 +121,21 @@ pub(crate) fn run_over(
         output,
         Stores { state: store.transpose()?.map(Arc::from), partials: partials.transpose()? },
     )
+}
+
+/// Refuses partials and a state of rows that are passed on, where these have none.
+fn check_durable(settings: &Settings, pipeline: &RowPipeline) -> Result<(), Failure> {
+    if settings.durable.partials.is_some() {
+        pipeline.check_merges().map_err(|error| Failure::usage(&error.at("--partials")))?;
+    }
+    let is_alone = settings.spec.select.is_some();
+    if settings.durable.state.is_none() || is_alone || !pipeline.passes_on() {
+        return Ok(());
+    }
+    let message = "--state: rows that select passes on are given at once, and the answers of the \
+                   other queries at the end of all inputs: give the query with select a pipeline \
+                   file and a state of its own";
+    Err(Failure::Usage(message.to_owned()))
 }
 
 /// Refuses what windows of a number of rows have not.

@@ -73,7 +73,7 @@ pub(crate) struct Sink<W> {
     threads: NonZeroUsize,
     pub(crate) interrupt: Interrupt,
     state_bytes_max: u64,
-    /// True if records are passed on as rows.
+    /// True if records are passed on as rows, and nothing else is answered.
     passes_on: bool,
     /// True after all whole records have been read. The rest must not get into the state.
     in_tails: bool,
@@ -102,7 +102,10 @@ impl<W: Write> Sink<W> {
         let mut answers = answers;
         answers.complete(Inputs::completed_to(inputs.pipelines.first(), options.state.as_ref()));
         Sink {
-            passes_on: inputs.pipelines.first().is_some_and(RowPipeline::passes_on),
+            passes_on: inputs
+                .pipelines
+                .first()
+                .is_some_and(|pipeline| pipeline.passes_on() && pipeline.queries().count() == 1),
             inputs,
             answers,
             letters: options.letters,

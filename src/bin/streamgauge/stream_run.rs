@@ -191,7 +191,7 @@ impl StreamRun {
 /// Wrong usage.
 pub(crate) fn check_windows(settings: &Settings) -> Result<(), Failure> {
     let spec = &settings.spec;
-    if spec.has_windows() || spec.rows.is_some() || spec.select.is_some() {
+    if spec.answers_streams() {
         return Ok(());
     }
     let message = "a stream has no end, so the pipeline needs a window: --window 1m";
