@@ -26,7 +26,7 @@ max_delay = \"0s\"
 agg = \"count\"
 ";
 
-type Reader = TopicProcessor<Topic, Declared, Arc<MemoryStore>>;
+type Reader = TopicProcessor<Topic, PipelineWork<Declared>, Arc<MemoryStore>>;
 
 /// A clock that a test sets.
 struct TestClock(i64);

@@ -44,11 +44,11 @@ impl Dice {
 }
 
 #[derive(Debug)]
-struct Shard {
-    info: ShardInfo,
-    records: Vec<Record>,
+pub(super) struct Shard {
+    pub(super) info: ShardInfo,
+    pub(super) records: Vec<Record>,
     /// Records up to here were delivered at least once.
-    delivered: usize,
+    pub(super) delivered: usize,
     called_at: Option<i64>,
     closed_at: Option<i64>,
 }
@@ -65,14 +65,14 @@ pub(super) enum Event {
 #[derive(Debug)]
 pub(super) struct Cloud {
     pub(super) now: i64,
-    dice: Dice,
+    pub(super) dice: Dice,
     /// The share of calls that fail, of each kind, in percent.
-    faults: u64,
-    shards: BTreeMap<ShardId, Shard>,
+    pub(super) faults: u64,
+    pub(super) shards: BTreeMap<ShardId, Shard>,
     future: Vec<(i64, Event)>,
     /// The shard, the place, the time at which it was made, and the first place of its reader.
-    iterators: BTreeMap<String, (ShardId, usize, i64, usize)>,
-    sequence: u64,
+    pub(super) iterators: BTreeMap<String, (ShardId, usize, i64, usize)>,
+    pub(super) sequence: u64,
     /// Kinds of what happened, so that a test can tell that it did.
     pub(super) seen: BTreeSet<&'static str>,
 }

@@ -1,6 +1,7 @@
 //! Streams that are read while they are split and merged, calls fail and processes are killed.
 
 use super::cloud::{Cloud, Dice, Event, FIRST_START, Handle};
+use super::pushing::Pushing;
 use md5::{Digest, Md5};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -8,7 +9,7 @@ use std::io::{self, Write};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
-use streamgauge::adapter::kinesis::{StreamProcessor, StreamReader};
+use streamgauge::adapter::kinesis::{FanOut, ReadStream, StreamProcessor, StreamReader};
 use streamgauge::adapter::worker::{
     PipelineWork, ProcessorOptions, StatefulProcessor, StreamStart, StreamWork,
 };
@@ -18,7 +19,7 @@ use streamgauge::rows::CompileOptions;
 use streamgauge::store::MemoryStore;
 use streamgauge::{Control, Error, ErrorKind, Position, Record, Sequence, ShardId, Timestamp};
 
-const PIPELINE: &str = r#"
+pub(super) const PIPELINE: &str = r#"
 time = "ts"
 time_format = "ms"
 window = "10s"
@@ -53,22 +54,28 @@ group = "k"
 /// Records arrive from here on. Before it only the backlog is there.
 const QUIET_UNTIL: i64 = 20_000;
 
-type Reading = StreamProcessor<Handle, Declared, Arc<MemoryStore>>;
+/// Seeds from here on read by enhanced fan-out.
+const PUSHED: u64 = 1 << 32;
 
-fn declared(toml: &str) -> Declared {
-    let spec = PipelineSpec::from_toml(toml, "hits.toml").unwrap();
-    Declared::compile(&spec, CompileOptions::default()).unwrap()
+type Reading = StreamProcessor<Box<dyn ReadStream>, PipelineWork<Declared>, Arc<MemoryStore>>;
+
+pub(super) fn spec(toml: &str) -> PipelineSpec {
+    PipelineSpec::from_toml(toml, "hits.toml").unwrap()
+}
+
+pub(super) fn declared(toml: &str) -> Declared {
+    Declared::compile(&spec(toml), CompileOptions::default()).unwrap()
 }
 
 /// What happens to a stream, and the payloads that its answers are of, by the time of their
 /// arrival.
-struct Script {
-    events: Vec<(i64, Event)>,
-    payloads: Vec<(i64, String)>,
+pub(super) struct Script {
+    pub(super) events: Vec<(i64, Event)>,
+    pub(super) payloads: Vec<(i64, String)>,
 }
 
 impl Script {
-    fn new(seed: u64) -> Self {
+    pub(super) fn new(seed: u64) -> Self {
         let mut dice = Dice::new(seed);
         let mut events = Vec::new();
         let mut payloads = Vec::new();
@@ -96,7 +103,7 @@ impl Script {
     }
 
     /// Returns the lines of a batch over the payloads that arrived from this time on.
-    fn expected(&self, toml: &str, from: i64) -> String {
+    pub(super) fn expected(&self, toml: &str, from: i64) -> String {
         let mut pipeline = declared(toml);
         let shard = pipeline.open_shard(ShardId::new("all")).unwrap();
         for (index, (_, payload)) in self.payloads.iter().filter(|(at, _)| *at >= from).enumerate()
@@ -167,7 +174,11 @@ fn start(
     (options.every_records, options.every) = (30, Duration::from_secs(2));
     options.on_note = Box::new(|note| assert!(note.contains("another owner has saved"), "{note}"));
     let processor = StatefulProcessor::new(work, store.clone(), options);
-    let reader = StreamReader::new(stream.clone(), seed);
+    let transport: Box<dyn ReadStream> = match seed >= PUSHED {
+        true => Box::new(FanOut::new(Pushing::new(stream.clone()))),
+        false => Box::new(stream.clone()),
+    };
+    let reader = StreamReader::new(transport, seed);
     StreamProcessor::open("hits", from, (reader, processor), &mut stream.clone())
 }
 
@@ -210,6 +221,7 @@ fn read_all(
         }
         let is_complete = process
             .work()
+            .work()
             .pipeline()
             .watermark()
             .is_some_and(|time| time.as_millis() > 8_000_000_000_000);
@@ -231,7 +243,7 @@ fn read_all(
 
 /// Returns the last line of each window and group, in order. Of two lines of the same revision the
 /// content is the same.
-fn by_row(lines: &str) -> BTreeMap<(i64, String), String> {
+pub(super) fn by_row(lines: &str) -> BTreeMap<(i64, String), String> {
     let mut rows = BTreeMap::new();
     let mut seen = BTreeMap::new();
     for line in lines.lines() {
@@ -245,11 +257,10 @@ fn by_row(lines: &str) -> BTreeMap<(i64, String), String> {
     rows
 }
 
-#[test]
-fn s210_s211_s212_s214_every_record_counts_once_whatever_happens() {
-    let seeds = std::env::var("STREAMGAUGE_FULL").map_or(150, |_| 10_000);
+/// Reads a stream for each seed. Returns the kinds of what happened.
+fn whatever_happens(seeds: std::ops::Range<u64>) -> Vec<&'static str> {
     let mut seen = std::collections::BTreeSet::new();
-    for seed in 0..seeds {
+    for seed in seeds {
         let script = Script::new(seed);
         let (from, counted) = match seed % 3 {
             0 => (StreamStart::TrimHorizon, 0),
@@ -262,9 +273,24 @@ fn s210_s211_s212_s214_every_record_counts_once_whatever_happens() {
         let found = String::from_utf8(lines.0.take()).unwrap();
         assert_eq!(by_row(&found), by_row(&script.expected(PIPELINE, counted)), "seed {seed}");
     }
+    seen.into_iter().collect()
+}
+
+#[test]
+fn s210_s211_s212_s214_every_record_counts_once_whatever_happens() {
+    let seeds = std::env::var("STREAMGAUGE_FULL").map_or(150, |_| 10_000);
     assert_eq!(
-        seen.into_iter().collect::<Vec<_>>(),
+        whatever_happens(0..seeds),
         ["empty in the middle", "expired", "lost connection", "throttled", "twice"]
+    );
+}
+
+#[test]
+fn s272_fan_out_counts_every_record_once_whatever_happens() {
+    let seeds = std::env::var("STREAMGAUGE_FULL").map_or(100, |_| 10_000);
+    assert_eq!(
+        whatever_happens(PUSHED..PUSHED + seeds),
+        ["in use", "lost connection", "over", "silent", "throttled"]
     );
 }
 

@@ -161,6 +161,48 @@ def native(lines, workers):
     assert merged(NATIVE) == expected, "what came while the workers ended"
     assert not [row for row in leases(NATIVE).values() if "leaseOwner" in row], "every lease is given back"
     assert not TABLES.scan(TableName=NATIVE + "-CoordinatorState")["Items"][1:], "nobody leads any more"
+    return expected
+
+
+def last_rows(paths):
+    """The last revision of each row in files, without its number, as `streamgauge run` orders them."""
+    rows = {}
+    for line in "".join(path.read_text() for path in paths).splitlines():
+        row = json.loads(line)
+        key = (row["window"]["end"], json.dumps(row["group"]))
+        revision = row["revision"]
+        if revision >= rows.get(key, (0, ""))[0]:
+            rows[key] = (revision, line.replace('"revision":%d,' % revision, ""))
+    return sorted(line for _, line in rows.values())
+
+
+def stage_two(expected, workers):
+    """Partials of an application through a second stream: merged by one process, which is killed, and by another application."""
+    partials, out = NATIVE + "-partials", RUN / "merged"
+    out.mkdir()
+    kit.KINESIS.create_stream(StreamName=partials, ShardCount=2)
+    kit.wait_for_stream(partials)
+    first = command("p1", NATIVE, application="stage-one")
+    first[first.index("--partials") + 1] = "kinesis:" + partials
+    first[first.index("--state") + 1] = str(RUN / "state-one")
+    workers.append(Worker("p1", first, {"AWS_ENDPOINT_URL_KINESIS": os.environ["KINESIS"]}))
+    alone = [kit.STREAMGAUGE, "kinesis", "--merge", "--stream", partials, "--endpoint", os.environ["KINESIS"], "--from", "trim"]
+    alone += ["--pipeline", str(RUN / "hits.toml"), "--deadline", "2s", "--save-every", "1s"]
+    shared = [*alone, "--application", "stage-two", "--lease-endpoint", LEASES, "--worker", "m2", "--failover", "4s"]
+    alone += ["--state", str(RUN / "state-two"), "--out", str(RUN / "merged.jsonl")]
+    shared += ["--state", str(RUN / "state-three"), "--out", str(out)]
+    workers += [Worker("m1", alone), Worker("m2", shared)]
+    rows = RUN / "merged.jsonl"
+    kit.wait_until(lambda: rows.exists() and rows.read_text().count("\n") > 20, "merged rows", 60)
+    workers[-2].kill()
+    workers.append(Worker("m1", alone))
+    last = '{"start":"2030'
+    expected = sorted(line for line in expected if last not in line)
+    kit.wait_until(lambda: [row for row in last_rows([rows]) if last not in row] == expected, "the merged rows of one process", 60)
+    kit.wait_until(lambda: [row for row in last_rows(out.glob("*.jsonl")) if last not in row] == expected, "those of an application", 60)
+    kit.say(f"{len(expected)} rows of the second stage are the batch answer's, of one process and of an application")
+    for worker in workers[-4:]:
+        worker.stop()
 
 
 def mixed(lines, java, workers):
@@ -185,36 +227,74 @@ def mixed(lines, java, workers):
     assert merged(MIXED) == expected, "what came while the worker ended"
 
 
-def check_refusals():
-    """Tables of other versions are refused by name."""
+def create_single_table(name, *rows):
+    """What KCL 3.5 creates for a new application: one table for all kinds of rows."""
     table = {"KeySchema": [{"AttributeName": "leaseKey", "KeyType": "HASH"}], "BillingMode": "PAY_PER_REQUEST"}
     table["AttributeDefinitions"] = [{"AttributeName": "leaseKey", "AttributeType": "S"}]
-    version = {"leaseKey": {"S": "Migration3.0"}, "entityType": {"S": "CLIENT_VERSION_MIGRATION"}, "cv": {"S": "CLIENT_VERSION_2X"}}
+    TABLES.create_table(TableName=name, **table)
+    for row in rows:
+        TABLES.put_item(TableName=name, Item=row)
+
+
+def version_row(version):
+    return {"leaseKey": {"S": "Migration3.0"}, "entityType": {"S": "CLIENT_VERSION_MIGRATION"}, "cv": {"S": version}}
+
+
+def check_single_table(expected, workers):
+    """An application of KCL 3.5 whose worker has died while it led and read one shard: a worker joins its one table, and creates none."""
+    name, shard = "single", kit.KINESIS.list_shards(StreamName=NATIVE)["Shards"][0]
+    lease = {"leaseKey": {"S": shard["ShardId"]}, "entityType": {"S": "LEASE"}, "leaseOwner": {"S": "java"}, "leaseCounter": {"N": "7"}}
+    lease |= {"checkpoint": {"S": "TRIM_HORIZON"}, "checkpointSubSequenceNumber": {"N": "0"}, "ownerSwitchesSinceCheckpoint": {"N": "0"}}
+    lease |= {edge[0].lower() + edge[1:]: {"S": key} for edge, key in shard["HashKeyRange"].items()}
+    lead = {"leaseKey": {"S": "Leader"}, "entityType": {"S": "LEADER"}, "ownerName": {"S": "java"}, "leaseDuration": {"S": "3000"}}
+    lead |= {"recordVersionNumber": {"S": "4711"}}
+    report = {"leaseKey": {"S": "java"}, "entityType": {"S": "WORKER_METRIC_STATS"}, "lut": {"N": str(int(time.time()) - 90)}, "sup": {"BOOL": True}}
+    create_single_table(name, version_row("CLIENT_VERSION_3X"), lease, lead, report)
+    line = command("s1", NATIVE, application=name)
+    line[line.index("--state") + 1], line[line.index("--partials") + 1] = str(RUN / "state-single"), str(RUN / name)
+    workers.append(Worker("s1", line))
+    merge = ("merge", "--pipeline", str(RUN / "hits.toml"), str(RUN / name))
+    kit.wait_until(lambda: (RUN / name).exists() and kit.answers(*merge) == expected, "the answers of the single table", 90)
+    workers[-1].terminate()
+    rows = leases(name).values()
+    assert all("entityType" in row and "leaseOwner" not in row for row in rows), rows
+    assert [table for table in TABLES.list_tables()["TableNames"] if table.startswith(name)] == [name]
+    kit.say("the single table of KCL 3.5 is joined, led and left")
+
+
+def check_refusals():
+    """Tables of other versions are refused by name."""
+    version = version_row("CLIENT_VERSION_2X")
     moving = {"leaseKey": {"S": "TableMigration3.5"}, "entityType": {"S": "TABLE_MIGRATION"}, "tm": {"S": "TABLE_MIGRATION_STATUS_PENDING"}}
     for name, rows, reason in [
         ("migrating", [version], "a migration from KCL 2 is not finished"),
         ("moving", [{**version, "cv": {"S": "CLIENT_VERSION_3X"}}, moving], "is being moved to one table"),
     ]:
-        TABLES.create_table(TableName=name, **table)
-        for row in rows:
-            TABLES.put_item(TableName=name, Item=row)
+        create_single_table(name, *rows)
         line = command("n9", NATIVE, application=name)
         done = subprocess.run(line, capture_output=True, text=True, check=False, env={**os.environ, **KEYS}, timeout=60)
         assert done.returncode == 1 and reason in done.stderr, done
         kit.say(done.stderr.strip())
 
 
-def main():
+def begin():
+    """Clears the folder of the run."""
     shutil.rmtree(RUN, ignore_errors=True)
     RUN.mkdir(parents=True)
     (RUN / "hits.toml").write_text(kit.PIPELINE)
+
+
+def main():
+    begin()
     beside_java = prepare(MIXED, 16_000, 2)
     kcl = [str(kit.KIT / "start-multilang.sh"), MIXED, MIXED, "java", "--", kit.STREAMGAUGE, "kcl", *places(MIXED)]
     # It takes a minute until the daemon has its first lease.
     java = Worker("java", kcl, {"MORE_PROPERTIES": JAVA})
     workers = [java]
     try:
-        native(prepare(NATIVE, 24_000, 4), workers)
+        expected = native(prepare(NATIVE, 24_000, 4), workers)
+        stage_two(expected, workers)
+        check_single_table(expected, workers)
         check_refusals()
         mixed(beside_java, java, workers)
     finally:

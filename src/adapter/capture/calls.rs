@@ -231,7 +231,7 @@ impl Step {
     pub fn repeat_on_stream<P: RecordPipeline>(
         self,
         source: &ShardId,
-        work: &mut StreamWork<P>,
+        work: &mut StreamWork<PipelineWork<P>>,
         dead_letter: &mut dyn FnMut(Error),
     ) -> Result<(), Error> {
         match self {

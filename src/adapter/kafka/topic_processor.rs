@@ -2,10 +2,9 @@
 
 use super::read_topic::{ReadTopic, TopicEvent, shard_of};
 use super::start::{self, Beginning};
-use crate::adapter::RecordPipeline;
 use crate::adapter::worker::{
-    Batch, Checkpoint, CheckpointOutcome, Clock, ShardWork, StatefulProcessor, StreamStart,
-    StreamWork,
+    Batch, Checkpoint, CheckpointOutcome, Clock, ManyShards, ShardWork, StatefulProcessor,
+    StreamStart, StreamWork,
 };
 use crate::error::{Error, ErrorKind};
 use crate::record::{Record, Sequence, ShardId};
@@ -62,10 +61,10 @@ const LIST_EVERY: i64 = 10_000;
 /// # Ok::<(), Error>(())
 /// ```
 #[derive(Debug)]
-pub struct TopicProcessor<T, P, S> {
+pub struct TopicProcessor<T, W, S> {
     topic: T,
     name: String,
-    processor: StatefulProcessor<StreamWork<P>, S>,
+    processor: StatefulProcessor<StreamWork<W>, S>,
     partitions: BTreeMap<i32, OpenPartition>,
     listed_at: Timestamp,
     records: u64,
@@ -78,7 +77,7 @@ struct OpenPartition {
     is_at_end: bool,
 }
 
-impl<T: ReadTopic, P: RecordPipeline, S: Store> TopicProcessor<T, P, S> {
+impl<T: ReadTopic, W: ManyShards, S: Store> TopicProcessor<T, W, S> {
     /// Opens the topic: restores the state, finds the place in each partition, and saves the state
     /// once, so that a later process begins at the same places. `start` counts only if there is no
     /// state.
@@ -89,7 +88,7 @@ impl<T: ReadTopic, P: RecordPipeline, S: Store> TopicProcessor<T, P, S> {
     pub fn open(
         name: &str,
         start: StreamStart,
-        (topic, processor): (T, StatefulProcessor<StreamWork<P>, S>),
+        (topic, processor): (T, StatefulProcessor<StreamWork<W>, S>),
         clock: &mut dyn Clock,
     ) -> Result<Self, Error> {
         let mut opened = TopicProcessor {

@@ -40,11 +40,11 @@ pub struct ClientOptions {
 /// runtime of the client, which its clones share.
 #[derive(Clone)]
 pub struct StreamClient {
-    client: Client,
+    pub(super) client: Client,
     /// Reads are paced and repeated by the reader, which counts each call, and not by the SDK.
-    reads: Client,
-    stream: String,
-    blocking: Blocking,
+    pub(super) reads: Client,
+    pub(super) stream: String,
+    pub(super) blocking: Blocking,
 }
 
 impl StreamClient {
@@ -181,10 +181,11 @@ impl ReadStream for StreamClient {
 }
 
 /// Returns what a failed call means for a reader.
-fn failure<E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static>(
-    error: &SdkError<E>,
-    stream: &str,
-) -> ReadFailure {
+pub(super) fn failure<E, R>(error: &SdkError<E, R>, stream: &str) -> ReadFailure
+where
+    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+    R: fmt::Debug + Send + Sync + 'static,
+{
     let code = error.code();
     let reason = match (code, error.message()) {
         (Some(code), Some(message)) => format!("{code}: {message}"),
@@ -231,8 +232,17 @@ fn shard_info(shard: &Shard) -> Result<ShardInfo, Error> {
 
 fn record_page(shard: &ShardId, page: GetRecordsOutput) -> Result<RecordPage, Error> {
     let behind = page.millis_behind_latest.map(|millis| u64::try_from(millis).unwrap_or(0));
-    let mut records = Vec::with_capacity(page.records.len());
-    for record in page.records {
+    let records = records_of(shard, page.records)?;
+    Ok(RecordPage { records, next: page.next_shard_iterator, millis_behind_latest: behind })
+}
+
+/// Returns the records of a shard in the form of this crate.
+pub(super) fn records_of(
+    shard: &ShardId,
+    delivered: Vec<aws_sdk_kinesis::types::Record>,
+) -> Result<Vec<Record>, Error> {
+    let mut records = Vec::with_capacity(delivered.len());
+    for record in delivered {
         let arrival = record.approximate_arrival_timestamp.and_then(|time| time.to_millis().ok());
         let number = record.sequence_number.parse();
         let number = number.map_err(|error: Error| error.at(shard))?;
@@ -243,7 +253,7 @@ fn record_page(shard: &ShardId, page: GetRecordsOutput) -> Result<RecordPage, Er
             position: Position { shard: shard.clone(), sequence: Sequence { number, sub: 0 } },
         });
     }
-    Ok(RecordPage { records, next: page.next_shard_iterator, millis_behind_latest: behind })
+    Ok(records)
 }
 
 impl PutRecords for StreamClient {

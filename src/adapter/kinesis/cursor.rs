@@ -51,9 +51,15 @@ impl Cursor {
         Ok(self.iterator.clone())
     }
 
-    /// Moves behind a page. Returns false at the end of the shard.
-    pub(super) fn take(&mut self, page: &RecordPage, now: Timestamp, quiet: Duration) -> bool {
-        let pause = pace::pause_after_page(page, quiet);
+    /// Moves behind a page. `quiet` is the pause at the end of the shard; without it there is no
+    /// pause between two calls. Returns false at the end of the shard.
+    pub(super) fn take(
+        &mut self,
+        page: &RecordPage,
+        now: Timestamp,
+        quiet: Option<Duration>,
+    ) -> bool {
+        let pause = quiet.map_or(Duration::ZERO, |quiet| pace::pause_after_page(page, quiet));
         (self.failures, self.due) = (0, pace::after(now, pause));
         self.millis_behind = page.millis_behind_latest;
         if let Some(last) = page.records.last() {

@@ -7,6 +7,9 @@
 //! Kinesis allows. Both are blocking loops, and call Kinesis through the trait [`ReadStream`]. For
 //! several processes of one application use [`kcl`](crate::adapter::kcl).
 //!
+//! By enhanced fan-out a stream has a throughput of its own for each consumer: [`FanOut`] is a
+//! [`ReadStream`] over the subscriptions of a [`Consumer`].
+//!
 //! # Writing
 //! [`KinesisProducer`] puts records into a stream: in batches, aggregated if wanted, and again
 //! where they are refused.
@@ -30,7 +33,9 @@
 mod application;
 mod blocking;
 mod client;
+mod consumer;
 mod cursor;
+mod fan_out;
 mod pace;
 mod producer;
 mod put_records;
@@ -43,6 +48,8 @@ mod target;
 #[cfg(feature = "dynamodb")]
 pub use application::{Application, ApplicationOptions, OnNote};
 pub use client::{ClientOptions, StreamClient};
+pub use consumer::Consumer;
+pub use fan_out::{FanOut, Pushed, PushedRecords, SubscribeToShards};
 pub use producer::{KinesisProducer, ProducerCounts, ProducerOptions, RefusedRecord};
 pub use put_records::{Entry, PutRecords};
 pub use read_stream::{IteratorPlace, ReadFailure, ReadStream, RecordPage, ShardInfo};

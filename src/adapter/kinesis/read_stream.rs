@@ -74,4 +74,28 @@ pub trait ReadStream {
     /// Reads one page of each of these shards: a GetRecords call each, at the same time if the
     /// client can. Returns one result for each request, in order.
     fn records(&mut self, requests: &[(ShardId, String)]) -> Vec<Result<RecordPage, ReadFailure>>;
+
+    /// Returns true if a call waits until there are records, so that there is no pause between two
+    /// calls. Default: false, for GetRecords with its limits.
+    fn is_pushed(&self) -> bool {
+        false
+    }
+}
+
+impl<T: ReadStream + ?Sized> ReadStream for Box<T> {
+    fn list_shards(&mut self) -> Result<Vec<ShardInfo>, ReadFailure> {
+        (**self).list_shards()
+    }
+
+    fn iterator(&mut self, shard: &ShardId, place: &IteratorPlace) -> Result<String, ReadFailure> {
+        (**self).iterator(shard, place)
+    }
+
+    fn records(&mut self, requests: &[(ShardId, String)]) -> Vec<Result<RecordPage, ReadFailure>> {
+        (**self).records(requests)
+    }
+
+    fn is_pushed(&self) -> bool {
+        (**self).is_pushed()
+    }
 }

@@ -318,13 +318,14 @@ impl<T: ReadStream> StreamReader<T> {
         now: Timestamp,
         events: &mut Vec<StreamEvent>,
     ) -> Result<(), Error> {
+        let quiet = (!self.transport.is_pushed()).then_some(self.quiet_pause);
         let Some(shard) = self.shards.get_mut(&id) else { return Ok(()) };
         let Progress::Reading(cursor) = &mut shard.progress else { return Ok(()) };
         let page = match page {
             Ok(page) => page,
             Err(failure) => return cursor.failed(failure, now, &mut self.jitter),
         };
-        if !cursor.take(&page, now, self.quiet_pause) {
+        if !cursor.take(&page, now, quiet) {
             shard.progress = Progress::AtEnd;
             self.listing = Some(self.listing.map_or(now, |due| due.min(now)));
         }

@@ -2,9 +2,9 @@
 
 use super::read_stream::ReadStream;
 use super::reader::{StreamEvent, StreamReader};
-use crate::adapter::RecordPipeline;
 use crate::adapter::worker::{
-    Batch, Checkpoint, CheckpointOutcome, Clock, StatefulProcessor, StreamStart, StreamWork,
+    Batch, Checkpoint, CheckpointOutcome, Clock, ManyShards, StatefulProcessor, StreamStart,
+    StreamWork,
 };
 use crate::error::{Error, ErrorKind};
 use crate::record::{Sequence, ShardId};
@@ -52,13 +52,13 @@ use std::time::Duration;
 /// # Ok::<(), Error>(())
 /// ```
 #[derive(Debug)]
-pub struct StreamProcessor<T, P, S> {
+pub struct StreamProcessor<T, W, S> {
     reader: StreamReader<T>,
-    processor: StatefulProcessor<StreamWork<P>, S>,
+    processor: StatefulProcessor<StreamWork<W>, S>,
     records: u64,
 }
 
-impl<T: ReadStream, P: RecordPipeline, S: Store> StreamProcessor<T, P, S> {
+impl<T: ReadStream, W: ManyShards, S: Store> StreamProcessor<T, W, S> {
     /// Opens the stream: restores the state, lists the shards, and saves the state once, so that a
     /// later process begins at the same place. `start` counts only if there is no state.
     ///
@@ -68,7 +68,7 @@ impl<T: ReadStream, P: RecordPipeline, S: Store> StreamProcessor<T, P, S> {
     pub fn open(
         stream: &str,
         start: StreamStart,
-        (mut reader, mut processor): (StreamReader<T>, StatefulProcessor<StreamWork<P>, S>),
+        (mut reader, mut processor): (StreamReader<T>, StatefulProcessor<StreamWork<W>, S>),
         clock: &mut dyn Clock,
     ) -> Result<Self, Error> {
         processor.open(&ShardId::new(stream), None, clock.now())?;
@@ -145,7 +145,7 @@ impl<T: ReadStream, P: RecordPipeline, S: Store> StreamProcessor<T, P, S> {
     }
 
     /// Returns the work.
-    pub fn work(&self) -> &StreamWork<P> {
+    pub fn work(&self) -> &StreamWork<W> {
         self.processor.work()
     }
 

@@ -1,7 +1,9 @@
 //! The second stage: merges records that are partials.
 
 use super::batch::Batch;
+use super::many_shards::{ManyShards, OpenShard};
 use super::shard_work::ShardWork;
+use crate::adapter::kinesis_records::kpl::HashRange;
 use crate::aggregate::Aggregate;
 use crate::codec::{Reader, Writer};
 use crate::error::{Error, ErrorKind};
@@ -12,7 +14,13 @@ use crate::rows::{MergedRow, RowMerger};
 use crate::snapshot::Partial;
 use crate::time::Timestamp;
 use bytes::Bytes;
+use std::collections::BTreeMap;
 use std::fmt;
+
+/// What a state begins with.
+const ONE_SHARD: u8 = 0;
+const ONE_SHARD_READ: u8 = 1;
+const MANY_SHARDS: u8 = 2;
 
 /// A merger of partials: [`Merger`], or `RowMerger` (feature `spec`) for declared pipelines.
 pub trait Merging: MergerControl {
@@ -87,6 +95,8 @@ pub struct MergerWork<M: Merging> {
     shard: Option<ShardId>,
     answers: Option<Box<dyn AnswerSink<M::Answer>>>,
     applied: Option<Sequence>,
+    /// The last applied record of each shard, if it follows many at once.
+    shards: Option<BTreeMap<ShardId, Option<Sequence>>>,
 }
 
 impl<M: Merging> MergerWork<M> {
@@ -104,6 +114,7 @@ impl<M: Merging> MergerWork<M> {
             shard: None,
             answers: None,
             applied: None,
+            shards: None,
         }
     }
 
@@ -145,13 +156,15 @@ impl<M: Merging> ShardWork for MergerWork<M> {
     }
 
     fn restore(&mut self, state: Option<&Bytes>) -> Result<(), Error> {
-        let Some(state) = state else {
-            self.applied = None;
-            return self.merger.restore(self.fresh.clone());
-        };
-        let MergerState { applied, merger } = MergerState::from_bytes(state)?;
-        self.merger.restore(merger)?;
-        self.applied = applied;
+        let state = state.map(MergerState::from_bytes).transpose()?;
+        let state = state.unwrap_or_else(|| MergerState {
+            applied: None,
+            shards: BTreeMap::new(),
+            merger: self.fresh.clone(),
+        });
+        self.merger.restore(state.merger)?;
+        self.applied = state.applied;
+        self.shards = self.shards.is_some().then_some(state.shards);
         Ok(())
     }
 
@@ -202,7 +215,12 @@ impl<M: Merging> ShardWork for MergerWork<M> {
     }
 
     fn state(&mut self) -> Result<Bytes, Error> {
-        Ok(MergerState { applied: self.applied.clone(), merger: self.merger.snapshot() }.to_bytes())
+        let state = MergerState {
+            applied: self.applied.clone(),
+            shards: self.shards.clone().unwrap_or_default(),
+            merger: self.merger.snapshot(),
+        };
+        Ok(state.to_bytes())
     }
 
     fn hand_over(&mut self) -> Result<Vec<Bytes>, Error> {
@@ -220,12 +238,71 @@ impl<M: Merging> ShardWork for MergerWork<M> {
     }
 }
 
+impl<M: Merging> ManyShards for MergerWork<M> {
+    fn open_source(&mut self, source: &ShardId) -> Result<(), Error> {
+        self.shards.get_or_insert_default();
+        self.open(source)
+    }
+
+    fn open_shard(&mut self, id: &ShardId, _: &[ShardId]) -> Result<(), Error> {
+        self.shards.get_or_insert_default().entry(id.clone()).or_default();
+        Ok(())
+    }
+
+    /// The position stays: it says that the shard was read.
+    fn close_shard(&mut self, _: &ShardId) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn skip_shard_to(&mut self, id: &ShardId, sequence: &Sequence) -> Result<(), Error> {
+        self.shards.get_or_insert_default().insert(id.clone(), Some(sequence.clone()));
+        Ok(())
+    }
+
+    fn positions(&mut self) -> Result<BTreeMap<ShardId, Option<Sequence>>, Error> {
+        Ok(self.shards.clone().unwrap_or_default())
+    }
+
+    fn apply_to(
+        &mut self,
+        (id, _): (&ShardId, Option<&HashRange>),
+        batch: &Batch,
+        now: Timestamp,
+        dead_letter: &mut dyn FnMut(Error),
+    ) -> Result<bool, Error> {
+        let position = |work: &mut Self| work.shards.as_mut()?.get_mut(id).map(std::mem::take);
+        self.applied = position(self).flatten();
+        let applied = self.apply(batch, now, dead_letter);
+        let last = self.applied.take();
+        self.shards.get_or_insert_default().insert(id.clone(), last);
+        applied.map(|()| !batch.records.is_empty())
+    }
+
+    /// Deadlines stop while any shard is behind.
+    fn advance_all(
+        &mut self,
+        open: &mut BTreeMap<ShardId, OpenShard>,
+        now: Timestamp,
+    ) -> Result<bool, Error> {
+        match open.values().any(|shard| shard.is_behind) {
+            true => Ok(false),
+            false => self.advance(now),
+        }
+    }
+
+    fn finish(&mut self) {
+        self.merger.finish();
+    }
+}
+
 /// The saved state of a [`MergerWork`].
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct MergerState {
     /// The last applied position.
     pub applied: Option<Sequence>,
+    /// That of each shard, if there are several.
+    pub shards: BTreeMap<ShardId, Option<Sequence>>,
     /// The state of the merger.
     pub merger: Bytes,
 }
@@ -237,28 +314,59 @@ impl MergerState {
     /// [`ErrorKind::Corrupt`] if the bytes are not such a state.
     pub fn from_bytes(state: &Bytes) -> Result<Self, Error> {
         let mut reader = Reader::new(state);
-        let applied = match reader.bool()? {
-            true => {
-                let number: SequenceNumber = reader.text()?.parse()?;
-                Some(Sequence { number, sub: reader.u64()? })
+        let kind = reader.u8()?;
+        let applied = match kind {
+            ONE_SHARD_READ => Some(sequence(&mut reader)?),
+            ONE_SHARD | MANY_SHARDS => None,
+            other => {
+                let message = format!("the state of a merger is of the kind {other}");
+                return Err(Error::new(ErrorKind::Corrupt, message));
             }
-            false => None,
         };
+        let mut shards = BTreeMap::new();
+        if kind == MANY_SHARDS {
+            for _ in 0..reader.count(2)? {
+                let id = ShardId::new(reader.text()?);
+                let read = reader.bool()?.then(|| sequence(&mut reader)).transpose()?;
+                shards.insert(id, read);
+            }
+        }
         let merger = state.slice_ref(reader.bytes()?);
         reader.finish()?;
-        Ok(MergerState { applied, merger })
+        Ok(MergerState { applied, shards, merger })
     }
 
     fn to_bytes(&self) -> Bytes {
         let mut writer = Writer::new();
-        writer.bool(self.applied.is_some());
-        if let Some(applied) = &self.applied {
-            writer.bytes(applied.number.as_str().as_bytes());
-            writer.u64(applied.sub);
+        match (&self.applied, self.shards.is_empty()) {
+            (Some(applied), _) => {
+                writer.u8(ONE_SHARD_READ);
+                write_sequence(applied, &mut writer);
+            }
+            (None, true) => writer.u8(ONE_SHARD),
+            (None, false) => {
+                writer.u8(MANY_SHARDS);
+                writer.usize(self.shards.len());
+                for (id, read) in &self.shards {
+                    writer.bytes(id.as_str().as_bytes());
+                    writer.bool(read.is_some());
+                    read.iter().for_each(|read| write_sequence(read, &mut writer));
+                }
+            }
         }
         writer.bytes(&self.merger);
         writer.into_bytes().into()
     }
+}
+
+fn sequence(reader: &mut Reader<'_>) -> Result<Sequence, Error> {
+    let number: SequenceNumber = reader.text()?.parse()?;
+    Ok(Sequence { number, sub: reader.u64()? })
+}
+
+fn write_sequence(sequence: &Sequence, writer: &mut Writer) {
+    writer.bytes(sequence.number.as_str().as_bytes());
+    writer.u64(sequence.sub);
 }
 
 impl<M: Merging> fmt::Debug for MergerWork<M> {

@@ -74,6 +74,7 @@
 mod batch;
 mod checkpoint;
 mod clock;
+mod many_shards;
 mod merger_work;
 mod options;
 mod pipeline_work;
@@ -88,6 +89,7 @@ mod work_call;
 pub use batch::Batch;
 pub use checkpoint::{Checkpoint, CheckpointOutcome, CheckpointRefusal};
 pub use clock::{Clock, SystemClock};
+pub use many_shards::{ManyShards, OpenShard};
 pub use merger_work::{AnswerSink, MergerState, MergerWork, Merging};
 pub use options::{OnDeadLetter, ProcessorOptions};
 pub use pipeline_work::PipelineWork;

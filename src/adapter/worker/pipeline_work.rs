@@ -1,6 +1,7 @@
 //! A pipeline over the records of a shard.
 
 use super::batch::Batch;
+use super::many_shards::{ManyShards, OpenShard};
 use super::shard_work::ShardWork;
 use super::work_call::{OnCall, WorkCall};
 use crate::adapter::kinesis_records::kpl::HashRange;
@@ -11,6 +12,7 @@ use crate::record::{Position, Record, Sequence, ShardId};
 use crate::snapshot::{Partial, Snapshot};
 use crate::time::Timestamp;
 use bytes::Bytes;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
@@ -146,32 +148,14 @@ impl<P: RecordPipeline> PipelineWork<P> {
         self
     }
 
-    /// Tells who watches of a call.
-    pub(super) fn tell(&mut self, call: WorkCall<'_>) {
-        if let Some(take) = &mut self.on_call {
-            take(call);
-        }
-    }
-
     /// Returns the pipeline.
     pub fn pipeline(&self) -> &P {
         &self.pipeline
     }
 
-    pub(super) fn pipeline_mut(&mut self) -> &mut P {
-        &mut self.pipeline
-    }
-
-    /// Opens the sink of the answers from this source, which may have any number of shards.
-    pub(super) fn open_sink(&mut self, source: &ShardId) -> Result<(), Error> {
-        self.tell(WorkCall::Begin(source));
-        self.sink = Some((source.clone(), (self.open_sink)(source, &self.pipeline)?));
-        Ok(())
-    }
-
     /// Applies a batch of one shard. User records of an aggregate that are outside of the range are
     /// dropped. Returns true if there was a record whose event time could be read.
-    pub(super) fn apply_to(
+    fn apply_batch(
         &mut self,
         (shard, range): (Shard, Option<&HashRange>),
         batch: &Batch,
@@ -186,7 +170,7 @@ impl<P: RecordPipeline> PipelineWork<P> {
 
     /// Declares that the shards have no more records before these times, because the clock says so.
     /// Returns true if that may have completed an answer.
-    pub(super) fn raise(&mut self, quiet: &[(Shard, Timestamp)]) -> bool {
+    fn raise(&mut self, quiet: &[(Shard, Timestamp)]) -> bool {
         let (was_due, watermark) = (self.pipeline.is_due(), self.pipeline.watermark());
         for (shard, time) in quiet {
             self.pipeline.advance_watermark(*shard, *time);
@@ -197,7 +181,7 @@ impl<P: RecordPipeline> PipelineWork<P> {
 
     /// Answers the open windows, if their time has come and a record came since. Returns true if
     /// there are answers.
-    pub(super) fn answer_early(&mut self, now: Timestamp) -> Result<bool, Error> {
+    fn answer_early(&mut self, now: Timestamp) -> Result<bool, Error> {
         let records = self.pipeline.stats().applied;
         let Some(early) = &mut self.early else { return Ok(false) };
         let last = *early.last.get_or_insert(now);
@@ -213,11 +197,7 @@ impl<P: RecordPipeline> PipelineWork<P> {
 
     /// Returns the time before which a shard has no more records, if the clock completes its
     /// windows and it has been quiet long enough. `busy_at` is set if it is not known.
-    pub(super) fn quiet_before(
-        &self,
-        busy_at: &mut Option<Timestamp>,
-        now: Timestamp,
-    ) -> Option<Timestamp> {
+    fn quiet_before(&self, busy_at: &mut Option<Timestamp>, now: Timestamp) -> Option<Timestamp> {
         let idle_after = self.idle_after?;
         let busy_at = *busy_at.get_or_insert(now);
         let is_quiet = now.as_millis().saturating_sub(busy_at.as_millis()) >= idle_after;
@@ -340,18 +320,6 @@ impl<P: RecordPipeline> PipelineWork<P> {
         }
     }
 
-    /// Replaces the state.
-    pub(super) fn restore_silently(&mut self, state: Option<&Bytes>) -> Result<(), Error> {
-        match state {
-            Some(state) => self.pipeline.restore(&Snapshot::from_bytes(state.clone())?)?,
-            None => self.pipeline.restore(&self.fresh)?,
-        }
-        if let (Some((id, _)), Some(shard)) = (&self.sink, &mut self.shard) {
-            *shard = self.pipeline.open_shard(id.clone())?;
-        }
-        Ok(())
-    }
-
     fn reject(
         &mut self,
         shard: Shard,
@@ -389,7 +357,7 @@ impl<P: RecordPipeline> PipelineWork<P> {
 
 impl<P: RecordPipeline> ShardWork for PipelineWork<P> {
     fn open(&mut self, shard: &ShardId) -> Result<(), Error> {
-        self.open_sink(shard)?;
+        self.open_source(shard)?;
         self.shard = Some(self.pipeline.open_shard(shard.clone())?);
         Ok(())
     }
@@ -421,7 +389,7 @@ impl<P: RecordPipeline> ShardWork for PipelineWork<P> {
         self.tell(WorkCall::Apply { shard: None, batch, now });
         let shard = self.shard.ok_or_else(|| Error::invalid("no shard is open"))?;
         // Only records whose time could be read keep a shard from being quiet.
-        if self.apply_to((shard, None), batch, now, dead_letter)? || batch.is_behind() {
+        if self.apply_batch((shard, None), batch, now, dead_letter)? || batch.is_behind() {
             self.busy_at = Some(now);
         }
         Ok(())
@@ -485,6 +453,99 @@ impl<P: RecordPipeline> ShardWork for PipelineWork<P> {
 
     fn applied(&self) -> Option<&Sequence> {
         self.shard.and_then(|shard| self.pipeline.applied(shard))
+    }
+}
+
+impl<P: RecordPipeline> ManyShards for PipelineWork<P> {
+    fn tell(&mut self, call: WorkCall<'_>) {
+        if let Some(take) = &mut self.on_call {
+            take(call);
+        }
+    }
+
+    fn restore_silently(&mut self, state: Option<&Bytes>) -> Result<(), Error> {
+        match state {
+            Some(state) => self.pipeline.restore(&Snapshot::from_bytes(state.clone())?)?,
+            None => self.pipeline.restore(&self.fresh)?,
+        }
+        if let (Some((id, _)), Some(shard)) = (&self.sink, &mut self.shard) {
+            *shard = self.pipeline.open_shard(id.clone())?;
+        }
+        Ok(())
+    }
+
+    fn open_source(&mut self, source: &ShardId) -> Result<(), Error> {
+        self.tell(WorkCall::Begin(source));
+        self.sink = Some((source.clone(), (self.open_sink)(source, &self.pipeline)?));
+        Ok(())
+    }
+
+    /// The watermark of a shard that continues others begins where theirs ended.
+    fn open_shard(&mut self, id: &ShardId, parents: &[ShardId]) -> Result<(), Error> {
+        let mut known = Vec::new();
+        for parent in parents {
+            if self.pipeline.shards().contains(parent) {
+                known.push(self.pipeline.open_shard(parent.clone())?);
+            }
+        }
+        match known.is_empty() {
+            true => self.pipeline.open_shard(id.clone()).map(drop),
+            false => self.pipeline.open_child_shard(id.clone(), &known).map(drop),
+        }
+    }
+
+    fn close_shard(&mut self, id: &ShardId) -> Result<(), Error> {
+        if self.pipeline.shards().contains(id) {
+            let shard = self.pipeline.open_shard(id.clone())?;
+            self.pipeline.close_shard(shard);
+        }
+        Ok(())
+    }
+
+    fn skip_shard_to(&mut self, id: &ShardId, sequence: &Sequence) -> Result<(), Error> {
+        let shard = self.pipeline.open_shard(id.clone())?;
+        self.pipeline.set_applied(shard, sequence);
+        Ok(())
+    }
+
+    fn positions(&mut self) -> Result<BTreeMap<ShardId, Option<Sequence>>, Error> {
+        let mut positions = BTreeMap::new();
+        for id in self.pipeline.shards().to_vec() {
+            let shard = self.pipeline.open_shard(id.clone())?;
+            positions.insert(id, self.pipeline.applied(shard).cloned());
+        }
+        Ok(positions)
+    }
+
+    fn apply_to(
+        &mut self,
+        (id, range): (&ShardId, Option<&HashRange>),
+        batch: &Batch,
+        now: Timestamp,
+        dead_letter: &mut dyn FnMut(Error),
+    ) -> Result<bool, Error> {
+        let shard = self.pipeline.open_shard(id.clone())?;
+        self.apply_batch((shard, range), batch, now, dead_letter)
+    }
+
+    fn advance_all(
+        &mut self,
+        open: &mut BTreeMap<ShardId, OpenShard>,
+        now: Timestamp,
+    ) -> Result<bool, Error> {
+        self.pipeline.advance(now);
+        let mut quiet = Vec::new();
+        for (id, open) in open.iter_mut().filter(|(_, open)| !open.is_behind) {
+            if let Some(before) = self.quiet_before(&mut open.busy_at, now) {
+                quiet.push((self.pipeline.open_shard(id.clone())?, before));
+            }
+        }
+        let raised = self.raise(&quiet);
+        Ok(self.answer_early(now)? || raised)
+    }
+
+    fn finish(&mut self) {
+        self.pipeline.finish();
     }
 }
 

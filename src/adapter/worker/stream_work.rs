@@ -1,14 +1,12 @@
-//! A pipeline over all shards of a stream.
+//! A pipeline or a merger over all shards of a stream.
 
 use super::batch::Batch;
-use super::pipeline_work::PipelineWork;
+use super::many_shards::{ManyShards, OpenShard};
 use super::shard_work::ShardWork;
 use super::stream_state::{StreamPosition, StreamStart, StreamState};
 use super::work_call::WorkCall;
-use crate::adapter::RecordPipeline;
 use crate::adapter::kinesis_records::kpl::HashRange;
 use crate::adapter::output::ExactFile;
-use crate::engine::Shard;
 use crate::error::{Error, ErrorKind};
 use crate::record::{Sequence, ShardId};
 use crate::time::Timestamp;
@@ -17,12 +15,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// Runs one pipeline over all shards of a stream: a window closes when all of them have passed it.
-/// Its state is one: the pipeline, the position in each shard, and the end of the output.
+/// Or merges the partials of all shards. Its state is one: that of the work, the position in each
+/// shard, and the end of the output.
 ///
 /// A source opens each shard before the first record, a child before its parents are closed, and
 /// says of which shard the next batch is.
-pub struct StreamWork<P> {
-    work: PipelineWork<P>,
+pub struct StreamWork<W> {
+    work: W,
     start: StreamStart,
     initial: BTreeSet<ShardId>,
     open: BTreeMap<ShardId, OpenShard>,
@@ -31,20 +30,10 @@ pub struct StreamWork<P> {
     output: Option<ExactFile>,
 }
 
-/// A shard that is read.
-#[derive(Debug)]
-struct OpenShard {
-    shard: Shard,
-    range: Option<HashRange>,
-    /// The time of the last record whose event time could be read, or when the shard was last known
-    /// to be behind.
-    busy_at: Option<Timestamp>,
-    is_behind: bool,
-}
-
-impl<P: RecordPipeline> StreamWork<P> {
-    /// Creates the work from the pipeline with its options. It opens no shard itself.
-    pub fn new(work: PipelineWork<P>) -> Self {
+impl<W: ManyShards> StreamWork<W> {
+    /// Creates the work from that of a pipeline with its options, or of a merger. It opens no shard
+    /// itself.
+    pub fn new(work: W) -> Self {
         StreamWork {
             work,
             start: StreamStart::default(),
@@ -63,23 +52,17 @@ impl<P: RecordPipeline> StreamWork<P> {
         self
     }
 
-    /// Returns the pipeline.
-    pub fn pipeline(&self) -> &P {
-        self.work.pipeline()
+    /// Returns the work.
+    pub fn work(&self) -> &W {
+        &self.work
     }
 
     /// Returns how far the stream was read.
     ///
     /// # Errors
-    /// Those of [`Control::open_shard`](crate::Control::open_shard).
+    /// Those of [`ManyShards::positions`].
     pub fn position(&mut self) -> Result<StreamPosition, Error> {
-        let pipeline = self.work.pipeline_mut();
-        let names = pipeline.shards().to_vec();
-        let mut shards = BTreeMap::new();
-        for name in names {
-            let shard = pipeline.open_shard(name.clone())?;
-            shards.insert(name, pipeline.applied(shard).cloned());
-        }
+        let shards = self.work.positions()?;
         Ok(StreamPosition { start: self.start, initial: self.initial.clone(), shards })
     }
 
@@ -91,7 +74,7 @@ impl<P: RecordPipeline> StreamWork<P> {
     /// Follows a shard. The watermark of one that continues others begins where theirs ended.
     ///
     /// # Errors
-    /// Those of [`Control::open_shard`](crate::Control::open_shard).
+    /// Those of [`ManyShards::open_shard`].
     pub fn open_shard(
         &mut self,
         id: &ShardId,
@@ -99,18 +82,8 @@ impl<P: RecordPipeline> StreamWork<P> {
         range: Option<HashRange>,
     ) -> Result<(), Error> {
         self.work.tell(WorkCall::OpenShard { shard: id, parents, range });
-        let pipeline = self.work.pipeline_mut();
-        let mut known = Vec::new();
-        for parent in parents {
-            if pipeline.shards().contains(parent) {
-                known.push(pipeline.open_shard(parent.clone())?);
-            }
-        }
-        let shard = match known.is_empty() {
-            true => pipeline.open_shard(id.clone())?,
-            false => pipeline.open_child_shard(id.clone(), &known)?,
-        };
-        let open = OpenShard { shard, range, busy_at: None, is_behind: true };
+        self.work.open_shard(id, parents)?;
+        let open = OpenShard { range, busy_at: None, is_behind: true };
         self.open.insert(id.clone(), open);
         Ok(())
     }
@@ -118,16 +91,11 @@ impl<P: RecordPipeline> StreamWork<P> {
     /// Ends a shard. The shards that continue it are open.
     ///
     /// # Errors
-    /// Those of [`Control::open_shard`](crate::Control::open_shard).
+    /// Those of [`ManyShards::close_shard`].
     pub fn close_shard(&mut self, id: &ShardId) -> Result<(), Error> {
         self.work.tell(WorkCall::CloseShard(id));
         self.open.remove(id);
-        let pipeline = self.work.pipeline_mut();
-        if pipeline.shards().contains(id) {
-            let shard = pipeline.open_shard(id.clone())?;
-            pipeline.close_shard(shard);
-        }
-        Ok(())
+        self.work.close_shard(id)
     }
 
     /// Says of which shard the next batch is.
@@ -138,13 +106,13 @@ impl<P: RecordPipeline> StreamWork<P> {
     /// Ends the input, so that every window is complete. Nothing can be restored after that.
     pub fn finish(&mut self) {
         self.work.tell(WorkCall::Finish);
-        self.work.pipeline_mut().finish();
+        self.work.finish();
     }
 }
 
-impl<P: RecordPipeline> ShardWork for StreamWork<P> {
+impl<W: ManyShards> ShardWork for StreamWork<W> {
     fn open(&mut self, stream: &ShardId) -> Result<(), Error> {
-        self.work.open_sink(stream)
+        self.work.open_source(stream)
     }
 
     fn restore(&mut self, state: Option<&Bytes>) -> Result<(), Error> {
@@ -153,8 +121,8 @@ impl<P: RecordPipeline> ShardWork for StreamWork<P> {
         let state = StreamState::from_bytes(state)?;
         self.work.restore_silently(Some(&state.snapshot))?;
         (self.start, self.initial) = (state.start, state.initial);
-        for (id, open) in &mut self.open {
-            open.shard = self.work.pipeline_mut().open_shard(id.clone())?;
+        for id in self.open.keys() {
+            self.work.open_shard(id, &[])?;
         }
         if let (Some(file), Some(mark)) = (&mut self.output, &state.output) {
             file.rewind(mark).map_err(output_failed)?;
@@ -167,10 +135,9 @@ impl<P: RecordPipeline> ShardWork for StreamWork<P> {
     }
 
     fn skip_to(&mut self, sequence: &Sequence) -> Result<(), Error> {
-        let selected = self.selected.as_ref().and_then(|id| self.open.get(id));
-        let open = selected.ok_or_else(|| Error::invalid("no shard is open"))?;
-        self.work.pipeline_mut().set_applied(open.shard, sequence);
-        Ok(())
+        let selected = self.selected.as_ref().filter(|id| self.open.contains_key(*id));
+        let id = selected.ok_or_else(|| Error::invalid("no shard is open"))?;
+        self.work.skip_shard_to(id, sequence)
     }
 
     fn apply(
@@ -180,16 +147,16 @@ impl<P: RecordPipeline> ShardWork for StreamWork<P> {
         dead_letter: &mut dyn FnMut(Error),
     ) -> Result<(), Error> {
         self.work.tell(WorkCall::Apply { shard: self.selected.as_ref(), batch, now });
-        let selected = self.selected.as_ref().and_then(|id| self.open.get_mut(id));
-        let Some(open) = selected else {
+        let selected = self.selected.as_ref().and_then(|id| Some((id, self.open.get_mut(id)?)));
+        let Some((id, open)) = selected else {
             return match batch.deliveries() {
                 0 => Ok(()),
                 _ => Err(Error::invalid("records came of a shard that is not open")),
             };
         };
         open.is_behind = batch.is_behind();
-        let place = (open.shard, open.range.as_ref());
-        if self.work.apply_to(place, batch, now, dead_letter)? || open.is_behind {
+        if self.work.apply_to((id, open.range.as_ref()), batch, now, dead_letter)? || open.is_behind
+        {
             open.busy_at = Some(now);
         }
         Ok(())
@@ -197,14 +164,7 @@ impl<P: RecordPipeline> ShardWork for StreamWork<P> {
 
     fn advance(&mut self, now: Timestamp) -> Result<bool, Error> {
         self.work.tell(WorkCall::Advance(now));
-        self.work.pipeline_mut().advance(now);
-        let mut quiet = Vec::new();
-        for open in self.open.values_mut().filter(|open| !open.is_behind) {
-            let before = self.work.quiet_before(&mut open.busy_at, now);
-            quiet.extend(before.map(|before| (open.shard, before)));
-        }
-        let raised = self.work.raise(&quiet);
-        Ok(self.work.answer_early(now)? || raised)
+        self.work.advance_all(&mut self.open, now)
     }
 
     fn is_ahead(&self) -> bool {
@@ -228,7 +188,7 @@ impl<P: RecordPipeline> ShardWork for StreamWork<P> {
     }
 
     fn is_shared(&self) -> bool {
-        false
+        self.work.is_shared()
     }
 
     fn late(&self) -> (u64, bool) {
@@ -244,7 +204,7 @@ fn output_failed(error: std::io::Error) -> Error {
     Error::new(ErrorKind::Io, "the end of the output cannot be found").with_source(error)
 }
 
-impl<P: fmt::Debug> fmt::Debug for StreamWork<P> {
+impl<W: fmt::Debug> fmt::Debug for StreamWork<W> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("StreamWork")
             .field("work", &self.work)

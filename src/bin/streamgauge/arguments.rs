@@ -621,7 +621,7 @@ fn threads(text: &str) -> Result<NonZeroUsize, String> {
 }
 
 /// The computation.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Pipeline")]
 pub(crate) struct PipelineArguments {
     /// Read the pipeline from a TOML file, whose keys are the names of these flags with

@@ -180,20 +180,21 @@ impl Finish {
         self.pipeline.restore(&self.fresh)?;
         let mut source = key.to_owned();
         for bytes in open {
-            if StreamState::is_one(&bytes) {
-                let state = StreamState::from_bytes(&bytes)?;
-                self.pipeline.restore(&Snapshot::from_bytes(state.snapshot)?)?;
-                continue;
-            }
             if TupleState::is_one(&bytes) {
                 let state = TupleState::from_bytes(&bytes)?;
                 self.pipeline.restore(&Snapshot::from_bytes(state.snapshot)?)?;
                 continue;
             }
+            let is_stream = StreamState::is_one(&bytes);
+            let bytes = match is_stream {
+                true => StreamState::from_bytes(&bytes)?.snapshot,
+                false => bytes,
+            };
             match Summary::of(bytes.clone()) {
                 Ok(summary) if summary.kind == Kind::Snapshot => {
                     // On Lambda the key is not the name of the shard, but the state has the name.
-                    source = summary.shards.first().map_or(source, |shard| shard.name.clone());
+                    let shard = summary.shards.first().filter(|_| !is_stream);
+                    source = shard.map_or(source, |shard| shard.name.clone());
                     self.pipeline.restore(&Snapshot::from_bytes(bytes)?)?;
                 }
                 Ok(summary) if summary.kind == Kind::Partial => {

@@ -10,10 +10,10 @@ use std::fs;
 use streamgauge::Error;
 use streamgauge::adapter::Declared;
 use streamgauge::adapter::kafka::{GroupMember, TopicClient, TopicOptions, TopicProcessor};
-use streamgauge::adapter::worker::{StreamStart, SystemClock};
+use streamgauge::adapter::worker::{PipelineWork, StreamStart, SystemClock};
 use streamgauge::store::Store;
 
-type Processor = TopicProcessor<TopicClient, Declared, Box<dyn Store>>;
+type Processor = TopicProcessor<TopicClient, PipelineWork<Declared>, Box<dyn Store>>;
 
 /// Reads the topic until a signal.
 ///

@@ -6,7 +6,7 @@ use crate::failure::Failure;
 use crate::protocol_output;
 use crate::settings::{duration, seed};
 use crate::standard_error::say;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, BufReader, Write};
 use std::path::{Path, PathBuf};
 use streamgauge::adapter::capture::Header;
@@ -156,6 +156,10 @@ pub(crate) struct Out(pub(crate) PathBuf);
 
 impl Out {
     pub(crate) fn open(&self, shard: &ShardId) -> Result<AppendFile, Error> {
+        let is_folder = self.0.as_os_str().as_encoded_bytes().ends_with(b"/");
+        if is_folder {
+            fs::create_dir_all(&self.0).map_err(|error| cannot_open(&self.0, error))?;
+        }
         match self.0.is_dir() {
             true => append(&self.0.join(format!("{}.jsonl", file_name(shard)))),
             false => append(&self.0),
@@ -173,9 +177,11 @@ fn file_name(shard: &ShardId) -> String {
 }
 
 fn append(path: &Path) -> Result<AppendFile, Error> {
-    AppendFile::open(path).map_err(|error| {
-        Error::new(ErrorKind::Io, format!("cannot open {}", path.display())).with_source(error)
-    })
+    AppendFile::open(path).map_err(|error| cannot_open(path, error))
+}
+
+fn cannot_open(path: &Path, error: io::Error) -> Error {
+    Error::new(ErrorKind::Io, format!("cannot open {}", path.display())).with_source(error)
 }
 
 fn pipeline_work(
@@ -300,14 +306,10 @@ fn merger_work(
     let spec = (spec, seed(arguments.seed_file.as_deref())?);
     let merger = merger(spec, merger_options(&arguments.merging)?)
         .map_err(|error| Failure::usage(&error))?;
-    Ok(MergerWork::new(merger, move |shard| {
-        let sink: Box<dyn AnswerSink<MergedRow>> =
-            Box::new(MergedLines { out: out.open(shard)?, line: Vec::new() });
-        Ok(sink)
-    }))
+    Ok(MergerWork::new(merger, move |shard| Ok(Box::new(MergedLines::new(out.open(shard)?)))))
 }
 
-fn merger_options(arguments: &MergingArguments) -> Result<MergerOptions, Failure> {
+pub(crate) fn merger_options(arguments: &MergingArguments) -> Result<MergerOptions, Failure> {
     let mut options = MergerOptions::default();
     options.sources = arguments.sources;
     options.deadline = Some(duration("--deadline", &arguments.deadline)?);
@@ -316,12 +318,18 @@ fn merger_options(arguments: &MergingArguments) -> Result<MergerOptions, Failure
 }
 
 /// Merged rows as JSON Lines.
-struct MergedLines {
-    out: AppendFile,
+pub(crate) struct MergedLines<W> {
+    out: W,
     line: Vec<u8>,
 }
 
-impl AnswerSink<MergedRow> for MergedLines {
+impl<W: Write> MergedLines<W> {
+    pub(crate) fn new(out: W) -> Self {
+        MergedLines { out, line: Vec::new() }
+    }
+}
+
+impl<W: Write> AnswerSink<MergedRow> for MergedLines<W> {
     fn put(&mut self, row: MergedRow) -> Result<(), Error> {
         self.line.clear();
         JsonLines::default().append(&row.emission, &mut self.line);
@@ -338,18 +346,18 @@ fn cannot_write(error: io::Error) -> Error {
 }
 
 /// Windows as partials, and also as rows.
-struct Both {
+pub(crate) struct Both<W> {
     target: NamedTarget,
-    rows: MergedLines,
+    rows: MergedLines<W>,
     /// Makes rows of one partial at a time.
     merger: RowMerger,
     empty: bytes::Bytes,
 }
 
-impl Both {
-    fn new(
+impl<W: Write> Both<W> {
+    pub(crate) fn new(
         target: NamedTarget,
-        out: AppendFile,
+        out: W,
         spec: (&PipelineSpec, Seed),
     ) -> Result<Self, Error> {
         let mut options = MergerOptions::default();
@@ -357,7 +365,7 @@ impl Both {
         let mut merger = merger(spec, options)?;
         merger.finish();
         let empty = merger.snapshot();
-        Ok(Both { target, rows: MergedLines { out, line: Vec::new() }, merger, empty })
+        Ok(Both { target, rows: MergedLines::new(out), merger, empty })
     }
 
     fn put_rows(&mut self, partial: &Partial) -> Result<(), Error> {
@@ -371,7 +379,7 @@ impl Both {
     }
 }
 
-impl Sink<Declared> for Both {
+impl<W: Write> Sink<Declared> for Both<W> {
     fn drain(&mut self, pipeline: &mut Declared, source: &str) -> Result<u64, Error> {
         let mut windows = 0;
         while let Some(partial) = pipeline.next_partial(source)? {

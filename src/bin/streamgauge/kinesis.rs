@@ -3,15 +3,16 @@
 use crate::failure::Failure;
 use crate::kinesis_arguments::{KinesisArguments, StreamArguments};
 use crate::output::digits;
-use crate::stream_run::{Source, StreamRun};
+use crate::stream_run::{self, Source, StreamRun};
 use std::time::{SystemTime, UNIX_EPOCH};
 use streamgauge::Error;
-use streamgauge::adapter::Declared;
-use streamgauge::adapter::kinesis::{ClientOptions, StreamClient, StreamProcessor, StreamReader};
-use streamgauge::adapter::worker::SystemClock;
+use streamgauge::adapter::kinesis::{
+    ClientOptions, Consumer, FanOut, ReadStream, StreamClient, StreamProcessor, StreamReader,
+};
+use streamgauge::adapter::worker::{ManyShards, StreamStart, SystemClock};
 use streamgauge::store::Store;
 
-type Processor = StreamProcessor<StreamClient, Declared, Box<dyn Store>>;
+type Processor<W> = StreamProcessor<Box<dyn ReadStream>, W, Box<dyn Store>>;
 
 /// Reads the stream until a signal, alone or with other processes.
 ///
@@ -22,11 +23,50 @@ pub(crate) fn run(arguments: KinesisArguments) -> Result<(), Failure> {
     if let Some(name) = arguments.sharing.application.clone() {
         return crate::application::run(&name, arguments);
     }
-    let KinesisArguments { stream, from, packing, input, pipeline, output, copy, .. } = arguments;
-    let (run, processor) = StreamRun::prepare((input, pipeline, output, copy), packing)?;
-    let reader = StreamReader::new(connect(&stream)?, seed());
+    let KinesisArguments { stream, from, fan_out, packing, input, pipeline, output, copy, .. } =
+        arguments;
+    let place = (&stream, from, fan_out.as_deref());
+    match arguments.merge {
+        true => {
+            let asked = (input, pipeline, output);
+            let (run, processor) = StreamRun::prepare_merging(asked, &arguments.merging)?;
+            read(&run, place, processor)
+        }
+        false => {
+            let (run, processor) = StreamRun::prepare((input, pipeline, output, copy), packing)?;
+            read(&run, place, processor)
+        }
+    }
+}
+
+fn read<W: ManyShards>(
+    run: &StreamRun,
+    (stream, from, fan_out): (&StreamArguments, StreamStart, Option<&str>),
+    processor: stream_run::Processor<W>,
+) -> Result<(), Failure> {
+    let client = connect(stream)?;
+    let transport: Box<dyn ReadStream> = match consumer(&client, fan_out)? {
+        Some(arn) => Box::new(FanOut::new(Consumer::new(client, &arn))),
+        None => Box::new(client),
+    };
+    let reader = StreamReader::new(transport, seed());
     let opened = StreamProcessor::open(&stream.stream, from, (reader, processor), &mut SystemClock);
     run.read(&stream.stream, opened.map_err(|error| Failure::run(&error))?)
+}
+
+/// Returns the ARN of the consumer that the command line names.
+///
+/// # Errors
+/// The consumer cannot be found, or registered.
+pub(crate) fn consumer(
+    client: &StreamClient,
+    name: Option<&str>,
+) -> Result<Option<String>, Failure> {
+    name.map(|name| match name.starts_with("arn:") {
+        true => Ok(name.to_owned()),
+        false => Consumer::register(client, name).map_err(|error| Failure::run(&error)),
+    })
+    .transpose()
 }
 
 /// Returns a client of the stream that the command line names.
@@ -45,7 +85,7 @@ fn seed() -> u64 {
     u64::from(since.subsec_nanos()) ^ (u64::from(std::process::id()) << 32)
 }
 
-impl Source for Processor {
+impl<W: ManyShards> Source for Processor<W> {
     fn step(&mut self) -> Result<(), Error> {
         StreamProcessor::step(self, &mut SystemClock)
     }

@@ -1,6 +1,6 @@
 //! The command line of `streamgauge kinesis`: only its grammar.
 
-use crate::arguments::PipelineArguments;
+use crate::arguments::{MergingArguments, PipelineArguments};
 use crate::copy::CopyArguments;
 use crate::stream_arguments::{StreamInput, StreamOutput};
 use clap::Args;
@@ -20,6 +20,10 @@ pub(crate) struct KinesisArguments {
     /// continue where the last one stopped
     #[arg(long, value_name = "latest|trim|TIME", default_value = "latest", value_parser = start)]
     pub(crate) from: StreamStart,
+    /// Read by enhanced fan-out: with a throughput of its own, and within a tenth of a second. The
+    /// name or the ARN of a consumer of the stream; one that is not there is registered by its name
+    #[arg(long, value_name = "CONSUMER")]
+    pub(crate) fan_out: Option<String>,
     /// How payloads are unpacked: kpl (records that the KPL aggregated), whole, lines (each line is
     /// a record), logs or log-events (of a CloudWatch Logs subscription, as messages or as objects)
     #[arg(long, value_name = "PACKING", default_value = "kpl")]
@@ -32,6 +36,16 @@ pub(crate) struct KinesisArguments {
     pub(crate) output: StreamOutput,
     #[command(flatten)]
     pub(crate) copy: CopyArguments,
+    /// The second stage: the records are the partials that `--partials kinesis:STREAM` has written.
+    /// The pipeline is the one that made them
+    #[arg(
+        long,
+        help_heading = "Second stage",
+        conflicts_with_all = ["partials", "packing", "idle_after", "late", "output", "capture"]
+    )]
+    pub(crate) merge: bool,
+    #[command(flatten, next_help_heading = "Second stage")]
+    pub(crate) merging: MergingArguments,
     #[cfg(feature = "dynamodb")]
     #[command(flatten)]
     pub(crate) sharing: SharingArguments,

@@ -4,11 +4,12 @@ use crate::failure::Failure;
 use crate::kinesis::connect;
 use crate::kinesis_arguments::PutArguments;
 use crate::output::digits;
+use crate::progress::Progress;
 use crate::settings::duration;
 use crate::standard_error::say;
 use bytes::Bytes;
 use serde_json::{Value, json};
-use std::fs::File;
+use std::fs::{self, File, Metadata};
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
@@ -48,14 +49,18 @@ pub(crate) fn run(arguments: PutArguments) -> Result<(), Failure> {
         KinesisProducer::new(client, options).on_refused(move |record| refused.write(&record));
     let mut putting = Putting {
         producer,
+        progress: Progress::new(total_bytes(&arguments.files), arguments.quiet),
+        bytes: 0,
         key: arguments.key.as_deref().map(Key::parse),
         lines: 0,
         aggregates: arguments.aggregate,
         shards_at: None,
     };
     let blocks = read_ahead(&arguments.files);
-    putting.put_all(&blocks, linger)?;
-    putting.producer.flush().map_err(failed)?;
+    let done = putting.put_all(&blocks, linger);
+    let done = done.and_then(|()| putting.producer.flush().map_err(failed));
+    putting.progress.clear();
+    done?;
     let counts = putting.producer.counts();
     if !arguments.quiet {
         say(&format!(
@@ -134,6 +139,9 @@ impl Key {
 
 struct Putting {
     producer: KinesisProducer<StreamClient>,
+    progress: Progress,
+    /// Bytes of the inputs whose lines were put.
+    bytes: u64,
     key: Option<Key>,
     lines: u64,
     aggregates: bool,
@@ -141,7 +149,8 @@ struct Putting {
     shards_at: Option<Instant>,
 }
 
-type Block = io::Result<Vec<Bytes>>;
+/// Lines, and the number of bytes of the input that they were.
+type Block = io::Result<(Vec<Bytes>, u64)>;
 
 impl Putting {
     fn put_all(&mut self, blocks: &Receiver<Block>, linger: Duration) -> Result<(), Failure> {
@@ -155,8 +164,8 @@ impl Putting {
                 }
                 Err(RecvTimeoutError::Disconnected) => return Ok(()),
             };
-            let lines = match block {
-                Ok(lines) => lines,
+            let (lines, bytes) = match block {
+                Ok(block) => block,
                 Err(error) => {
                     // What was read before is put.
                     self.producer.flush().map_err(failed)?;
@@ -172,6 +181,8 @@ impl Putting {
                 };
                 self.producer.put(&key, line, &mut SystemClock).map_err(failed)?;
             }
+            self.bytes += bytes;
+            self.progress.advance(self.bytes);
         }
     }
 
@@ -218,7 +229,7 @@ fn read_ahead(files: &[PathBuf]) -> Receiver<Block> {
             };
             loop {
                 let block = read_block(&mut reader).map_err(at);
-                let is_last = block.as_ref().is_ok_and(Vec::is_empty);
+                let is_last = block.as_ref().is_ok_and(|(lines, _)| lines.is_empty());
                 let is_failed = block.is_err();
                 if !is_last && sender.send(block).is_err() || is_failed {
                     return;
@@ -244,13 +255,15 @@ fn open(path: &Path) -> io::Result<Lines> {
 
 /// Reads some lines: those that are there, or one if it has to be waited for. Empty lines are
 /// skipped. No line means the end.
-fn read_block(reader: &mut Lines) -> io::Result<Vec<Bytes>> {
-    let mut lines = Vec::new();
+fn read_block(reader: &mut Lines) -> Block {
+    let (mut lines, mut bytes) = (Vec::new(), 0);
     loop {
         let mut line = Vec::new();
-        if reader.read_until(b'\n', &mut line)? == 0 {
-            return Ok(lines);
+        let read = reader.read_until(b'\n', &mut line)?;
+        if read == 0 {
+            return Ok((lines, bytes));
         }
+        bytes += read as u64;
         let text = line.strip_suffix(b"\n").unwrap_or(&line);
         let length = text.strip_suffix(b"\r").unwrap_or(text).len();
         line.truncate(length);
@@ -259,9 +272,16 @@ fn read_block(reader: &mut Lines) -> io::Result<Vec<Bytes>> {
         }
         let waits = !reader.buffer().contains(&b'\n');
         if lines.len() >= BLOCK_LINES || (waits && !lines.is_empty()) {
-            return Ok(lines);
+            return Ok((lines, bytes));
         }
     }
+}
+
+/// Returns the size of all files, if all are regular.
+fn total_bytes(files: &[PathBuf]) -> Option<u64> {
+    let size =
+        |path: &PathBuf| fs::metadata(path).ok().filter(Metadata::is_file).map(|of| of.len());
+    files.iter().map(size).sum::<Option<u64>>().filter(|_| !files.is_empty())
 }
 
 #[cfg(test)]
@@ -271,12 +291,14 @@ mod tests {
     #[test]
     fn lines_come_in_blocks_until_the_end() {
         let text = format!("a\r\n\n\nb\n{}last", "x\n".repeat(700));
+        let (length, mut bytes) = (text.len() as u64, 0);
         let reader: Box<dyn Read> = Box::new(io::Cursor::new(text));
         let mut reader = BufReader::with_capacity(BUFFER_BYTES, reader);
         let mut lines = Vec::new();
         let mut blocks = 0;
         loop {
-            let block = read_block(&mut reader).unwrap();
+            let (block, read) = read_block(&mut reader).unwrap();
+            bytes += read;
             if block.is_empty() {
                 break;
             }
@@ -284,7 +306,7 @@ mod tests {
             blocks += 1;
             lines.extend(block);
         }
-        assert_eq!((blocks, lines.len()), (3, 703));
+        assert_eq!((blocks, lines.len(), bytes), (3, 703, length));
         assert_eq!(
             (&lines[0][..], &lines[1][..], &lines[702][..]),
             (&b"a"[..], &b"b"[..], &b"last"[..])

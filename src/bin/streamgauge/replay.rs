@@ -108,7 +108,7 @@ struct Replay<'a> {
     letters: Letters,
     /// The work of each shard, or that of the stream.
     shards: BTreeMap<ShardId, PipelineWork<Declared>>,
-    stream: Option<StreamWork<Declared>>,
+    stream: Option<StreamWork<PipelineWork<Declared>>>,
     records: u64,
     batches: u64,
 }

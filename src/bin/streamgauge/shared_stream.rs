@@ -3,7 +3,9 @@
 use crate::arguments::PipelineArguments;
 use crate::early;
 use crate::failure::Failure;
-use crate::kcl::{NamedTarget, Out, check_partials, dead_letters, late_records, target};
+use crate::kcl::{Both, NamedTarget, Out, check_partials, dead_letters, late_records, target};
+#[cfg(feature = "dynamodb")]
+use crate::kcl::{MergedLines, merger};
 use crate::session::explained;
 use crate::settings::{Settings, duration};
 use crate::standard_error::say;
@@ -11,9 +13,15 @@ use crate::stream_arguments::{StreamInput, StreamOutput, shared};
 use crate::stream_run::check_windows;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+#[cfg(feature = "dynamodb")]
+use streamgauge::adapter::worker::MergerWork;
 use streamgauge::adapter::worker::{PipelineWork, ProcessorOptions, StatefulProcessor};
 use streamgauge::adapter::{Declared, JsonLinesSink, Packing, PartialSink, Sink};
+#[cfg(feature = "dynamodb")]
+use streamgauge::merger::MergerOptions;
 use streamgauge::rows::CompileOptions;
+#[cfg(feature = "dynamodb")]
+use streamgauge::rows::RowMerger;
 use streamgauge::store::{self, Store};
 use streamgauge::{Error, ErrorKind, ShardId};
 
@@ -128,14 +136,15 @@ impl SharedStream {
     pub(crate) fn processor(
         &self,
     ) -> Result<StatefulProcessor<PipelineWork<Declared>, Box<dyn Store>>, Error> {
-        let failed = |failure: Failure| match failure {
-            Failure::Usage(message) | Failure::Run(message) => Error::new(ErrorKind::Io, message),
-            _ => Error::new(ErrorKind::Io, "a file cannot be opened"),
-        };
+        let (spec, seed) = (self.settings.spec.clone(), self.settings.seed);
         let (out, partials) = (self.place.out.clone(), self.place.partials.clone());
         let open = move |shard: &ShardId, _: &Declared| -> Result<Box<dyn Sink<Declared>>, Error> {
             Ok(match (&out, &partials) {
-                (_, Some(place)) => Box::new(PartialSink::new(NamedTarget(target(place)?))),
+                (Some(out), Some(place)) => {
+                    let target = NamedTarget(target(place)?);
+                    Box::new(Both::new(target, out.open(shard)?, (&spec, seed))?)
+                }
+                (None, Some(place)) => Box::new(PartialSink::new(NamedTarget(target(place)?))),
                 (Some(out), None) => Box::new(JsonLinesSink::new(out.open(shard)?)),
                 (None, None) => {
                     let message = "give --out or --partials";
@@ -153,11 +162,40 @@ impl SharedStream {
         if let Some(path) = self.settings.spec.late.as_ref().map(PathBuf::from) {
             work = work.on_late(late_records(&path).map_err(failed)?);
         }
+        Ok(StatefulProcessor::new(work, store::open(&self.place.state)?, self.saving()?))
+    }
+
+    /// Returns the processor of a shard of partials.
+    ///
+    /// # Errors
+    /// A file or a place that cannot be opened, or partials that cannot be merged as they come.
+    #[cfg(feature = "dynamodb")]
+    pub(crate) fn merger(
+        &self,
+        options: &MergerOptions,
+    ) -> Result<StatefulProcessor<MergerWork<RowMerger>, Box<dyn Store>>, Error> {
+        let merger = merger((&self.settings.spec, self.settings.seed), options.clone())?;
+        let out = self.place.out.clone();
+        let work = MergerWork::new(merger, move |shard| match &out {
+            Some(out) => Ok(Box::new(MergedLines::new(out.open(shard)?))),
+            None => Err(Error::new(ErrorKind::InvalidArgument, "--merge needs --out")),
+        });
+        Ok(StatefulProcessor::new(work, store::open(&self.place.state)?, self.saving()?))
+    }
+
+    fn saving(&self) -> Result<ProcessorOptions, Error> {
         let mut options = ProcessorOptions::default();
         (options.every, options.every_records) = (self.place.every, self.place.every_records);
         if let Some(path) = &self.settings.spec.dead_letters {
             options.on_dead_letter = Some(dead_letters(Path::new(path)).map_err(failed)?);
         }
-        Ok(StatefulProcessor::new(work, store::open(&self.place.state)?, options))
+        Ok(options)
+    }
+}
+
+fn failed(failure: Failure) -> Error {
+    match failure {
+        Failure::Usage(message) | Failure::Run(message) => Error::new(ErrorKind::Io, message),
+        _ => Error::new(ErrorKind::Io, "a file cannot be opened"),
     }
 }

@@ -31,11 +31,12 @@ pub(crate) struct StreamInput {
 #[command(next_help_heading = "Output")]
 pub(crate) struct StreamOutput {
     /// Append the answers to a file, as JSON Lines. With a state each answer is in the file once,
-    /// also after a crash. Default: standard output
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["partials", "output"])]
+    /// also after a crash. Where processes share a stream: a file for all shards, or a directory
+    /// with one for each. Default: standard output
+    #[arg(long, value_name = "FILE|DIR", conflicts_with = "output")]
     pub(crate) out: Option<PathBuf>,
-    /// Save each window as a partial instead, to be merged with those of other sources: in a
-    /// directory, s3://BUCKET/PREFIX, or kinesis:STREAM
+    /// Save each window as a partial, to be merged with those of other sources: in a directory,
+    /// s3://BUCKET/PREFIX, or kinesis:STREAM
     #[arg(long, value_name = "PLACE", conflicts_with = "output")]
     pub(crate) partials: Option<String>,
     /// On standard output: a table for people, JSON Lines or CSV. Default: a table on a terminal,

@@ -1,12 +1,16 @@
 //! The run of a command that reads a stream in one process: what comes before the first record, the
 //! loop until a signal, and where the answers go.
 
+#[cfg(feature = "kinesis")]
+use crate::arguments::MergingArguments;
 use crate::arguments::{DurableArguments, PipelineArguments};
 use crate::copy::CopyArguments;
 use crate::early;
 use crate::failure::Failure;
 use crate::interrupt::{Interrupt, Signal};
-use crate::kcl::{NamedTarget, check_partials, dead_letters, late_records, target};
+use crate::kcl::{Both, NamedTarget, check_partials, dead_letters, late_records, target};
+#[cfg(feature = "kinesis")]
+use crate::kcl::{MergedLines, merger, merger_options};
 use crate::output::Shape;
 use crate::progress::Bar;
 use crate::session::{explained, shown, watch};
@@ -20,18 +24,27 @@ use std::io::{self, IsTerminal};
 use std::path::Path;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
+#[cfg(feature = "kinesis")]
+use streamgauge::ShardId;
 use streamgauge::adapter::capture::Header;
-use streamgauge::adapter::worker::{PipelineWork, ProcessorOptions, StatefulProcessor, StreamWork};
+#[cfg(feature = "kinesis")]
+use streamgauge::adapter::worker::{AnswerSink, MergerWork};
+use streamgauge::adapter::worker::{
+    ManyShards, PipelineWork, ProcessorOptions, StatefulProcessor, StreamWork,
+};
 use streamgauge::adapter::{Declared, ExactFile, JsonLinesSink, Packing, PartialSink, Sink};
+use streamgauge::query::PipelineSpec;
 use streamgauge::rows::CompileOptions;
+#[cfg(feature = "kinesis")]
+use streamgauge::rows::{MergedRow, RowMerger};
 use streamgauge::store::{self, MemoryStore, Store};
-use streamgauge::{Error, ErrorKind};
+use streamgauge::{Error, ErrorKind, Seed};
 
 /// Time between two notes on the progress.
 const NOTE_EVERY: Duration = Duration::from_secs(60);
 
 /// What a stream is processed by.
-pub(crate) type Processor = StatefulProcessor<StreamWork<Declared>, Box<dyn Store>>;
+pub(crate) type Processor<W> = StatefulProcessor<StreamWork<W>, Box<dyn Store>>;
 
 /// A stream that one process reads.
 pub(crate) trait Source {
@@ -80,7 +93,7 @@ impl StreamRun {
             CopyArguments,
         ),
         packing: Packing,
-    ) -> Result<(Self, Processor), Failure> {
+    ) -> Result<(Self, Processor<PipelineWork<Declared>>), Failure> {
         let (common, shared) = shared(&input, &place);
         let settings = Settings::new(common, pipeline, &shared)?;
         let interrupt = watch(settings.live)?;
@@ -119,21 +132,52 @@ impl StreamRun {
             work = work.emit_early(interval);
         }
         let mut work = StreamWork::new(work);
-        if let Destination::File(file) = &destination {
+        if let Destination::File(file) | Destination::Both(file, ..) = &destination {
             work = work.output(file.clone());
         }
-        let saving = saving(&place, settings.spec.dead_letters.as_deref())?;
-        let store: Box<dyn Store> = match &place.state {
-            Some(place) => store::open(place).map_err(|error| usage(error.at("--state")))?,
-            None => Box::new(MemoryStore::new()),
+        let processor = processor(work, (&settings, &place))?;
+        let keeps_state = place.state.is_some();
+        Ok((StreamRun { destination, interrupt, quiet: settings.quiet, keeps_state }, processor))
+    }
+
+    /// The same for a stream of partials.
+    ///
+    /// # Errors
+    /// Wrong usage, or a place that cannot be opened.
+    #[cfg(feature = "kinesis")]
+    pub(crate) fn prepare_merging(
+        (input, pipeline, place): (StreamInput, PipelineArguments, StreamOutput),
+        merging: &MergingArguments,
+    ) -> Result<(Self, Processor<MergerWork<RowMerger>>), Failure> {
+        let (common, shared) = shared(&input, &place);
+        let settings = Settings::new(common, pipeline, &shared)?;
+        let interrupt = watch(false)?;
+        if settings.live || settings.serve.is_some() {
+            return Err(Failure::Usage(String::from("--merge has neither --live nor --serve")));
+        }
+        check_windows(&settings)?;
+        let merger = merger((&settings.spec, settings.seed), merger_options(merging)?)
+            .map_err(|error| Failure::usage(&error))?;
+        let (destination, work) = match &place.out {
+            None => {
+                let open = |_: &ShardId| -> Result<Box<dyn AnswerSink<MergedRow>>, Error> {
+                    Ok(Box::new(MergedLines::new(io::stdout())))
+                };
+                (Destination::Lines, StreamWork::new(MergerWork::new(merger, open)))
+            }
+            Some(path) => {
+                let file = open_file(path)?;
+                let lines = file.clone();
+                let open = move |_: &ShardId| -> Result<Box<dyn AnswerSink<MergedRow>>, Error> {
+                    Ok(Box::new(MergedLines::new(lines.clone())))
+                };
+                let work = StreamWork::new(MergerWork::new(merger, open)).output(file.clone());
+                (Destination::File(file), work)
+            }
         };
-        let run = StreamRun {
-            destination,
-            interrupt,
-            quiet: settings.quiet,
-            keeps_state: place.state.is_some(),
-        };
-        Ok((run, StatefulProcessor::new(work, store, saving)))
+        let processor = processor(work, (&settings, &place))?;
+        let keeps_state = place.state.is_some();
+        Ok((StreamRun { destination, interrupt, quiet: settings.quiet, keeps_state }, processor))
     }
 
     /// Reads the stream of this name until a signal.
@@ -198,6 +242,25 @@ pub(crate) fn check_windows(settings: &Settings) -> Result<(), Failure> {
     Err(Failure::Usage(message.to_owned()))
 }
 
+fn processor<W: ManyShards>(
+    work: StreamWork<W>,
+    (settings, place): (&Settings, &StreamOutput),
+) -> Result<Processor<W>, Failure> {
+    let saving = saving(place, settings.spec.dead_letters.as_deref())?;
+    let store: Box<dyn Store> = match &place.state {
+        Some(place) => store::open(place).map_err(|error| Failure::usage(&error.at("--state")))?,
+        None => Box::new(MemoryStore::new()),
+    };
+    Ok(StatefulProcessor::new(work, store, saving))
+}
+
+fn open_file(path: &Path) -> Result<ExactFile, Failure> {
+    ExactFile::open(path).map_err(|error| match error.kind() {
+        ErrorKind::Conflict => Failure::run(&error),
+        _ => Failure::usage(&error.at("--out")),
+    })
+}
+
 /// Returns when the state is saved, and where dead letters go.
 fn saving(place: &StreamOutput, letters: Option<&str>) -> Result<ProcessorOptions, Failure> {
     let mut saving = ProcessorOptions::default();
@@ -218,6 +281,10 @@ fn saving(place: &StreamOutput, letters: Option<&str>) -> Result<ProcessorOption
 enum Destination {
     File(ExactFile),
     Partials(String),
+    Both(ExactFile, String, Box<(PipelineSpec, Seed)>),
+    /// Merged rows on standard output.
+    #[cfg(feature = "kinesis")]
+    Lines,
     Output(SharedOutput, RowsOptions),
 }
 
@@ -233,11 +300,13 @@ impl Destination {
             return Err(Failure::Usage(message.to_owned()));
         }
         if let Some(path) = out {
-            return ExactFile::open(path).map(Destination::File).map_err(|error| {
-                match error.kind() {
-                    ErrorKind::Conflict => Failure::run(&error),
-                    _ => Failure::usage(&error.at("--out")),
+            let file = open_file(path)?;
+            return Ok(match &durable.partials {
+                Some(place) => {
+                    let made = (settings.spec.clone(), settings.seed);
+                    Destination::Both(file, place.clone(), Box::new(made))
                 }
+                None => Destination::File(file),
             });
         }
         if let Some(place) = &durable.partials {
@@ -260,6 +329,15 @@ impl Destination {
         Ok(match self {
             Destination::File(file) => Box::new(JsonLinesSink::new(file.clone())),
             Destination::Partials(place) => Box::new(PartialSink::new(NamedTarget(target(place)?))),
+            Destination::Both(file, place, made) => {
+                let target = NamedTarget(target(place)?);
+                Box::new(Both::new(target, file.clone(), (&made.0, made.1))?)
+            }
+            #[cfg(feature = "kinesis")]
+            Destination::Lines => {
+                let message = "merged rows have no such sink";
+                return Err(Error::new(ErrorKind::Unsupported, message));
+            }
             Destination::Output(output, limits) => Box::new(Rows(output.clone(), *limits)),
         })
     }

@@ -56,6 +56,8 @@ pub(super) struct Observations {
     reports: BTreeMap<String, Watched<u64>>,
     /// The workers whose report has changed while it was watched.
     reporting: BTreeSet<String>,
+    /// The workers none of whose leases was renewed, with their last report then.
+    doubted: BTreeMap<String, u64>,
 }
 
 impl Observations {
@@ -73,6 +75,31 @@ impl Observations {
         self.reporting.retain(|worker| self.reports.contains_key(worker));
     }
 
+    /// Doubts the workers that renew none of their leases, until they report again: the row of one
+    /// that has died may be young, and without leases it would get some again.
+    fn doubt(&mut self, (leases, reports): (&[Lease], &[Report]), failover: Duration, now: Moment) {
+        let mut has_living = BTreeMap::<&str, bool>::new();
+        for lease in leases {
+            if let Some(holder) = lease.holder() {
+                *has_living.entry(holder).or_default() |= !self.is_dead(lease, failover, now);
+            }
+        }
+        for report in reports {
+            match has_living.get(report.worker.as_str()) {
+                Some(false) => {
+                    self.doubted.insert(report.worker.clone(), report.seconds);
+                }
+                Some(true) => {
+                    self.doubted.remove(&report.worker);
+                }
+                None => {}
+            }
+        }
+        self.doubted.retain(|worker, seconds| {
+            reports.iter().any(|report| report.worker == *worker && report.seconds == *seconds)
+        });
+    }
+
     /// Returns true if a lease was not renewed for the failover time, or has no holder.
     fn is_dead(&self, lease: &Lease, failover: Duration, now: Moment) -> bool {
         lease.holder().is_none() || waited(&self.counters, &lease.key, now) > failover
@@ -83,6 +110,7 @@ impl Observations {
         let watched = waited(&self.reports, &report.worker, now);
         let is_close = report.seconds.abs_diff(now.seconds()) <= REPORT_AGE_MAX.as_secs();
         !report.is_failing
+            && !self.doubted.contains_key(&report.worker)
             && watched <= REPORT_AGE_MAX
             && (is_close || self.reporting.contains(&report.worker))
     }
@@ -128,10 +156,12 @@ fn waited<T>(watched: &BTreeMap<String, Watched<T>>, key: &str, now: Moment) -> 
 /// that take too long, and even out the number of leases. `me` always lives.
 pub(super) fn decide(
     (leases, reports): (&[Lease], &[Report]),
-    observed: &Observations,
+    observed: &mut Observations,
     (me, failover): (&str, Duration),
     now: Moment,
 ) -> Vec<Decision> {
+    observed.doubt((leases, reports), failover, now);
+    let observed = &*observed;
     let is_dead = |lease: &Lease| observed.is_dead(lease, failover, now);
     let mut loads = Loads::new((leases, reports), observed, (me, failover), now);
     let mut decisions = Vec::new();
@@ -166,18 +196,8 @@ impl Loads {
         now: Moment,
     ) -> Self {
         let is_dead = |lease: &Lease| observed.is_dead(lease, failover, now);
-        // The row of a worker may be young although it has died: then all of its leases are dead.
-        let mut has_living = BTreeMap::<&str, bool>::new();
-        for lease in leases {
-            if let Some(holder) = lease.holder() {
-                *has_living.entry(holder).or_default() |= !is_dead(lease);
-            }
-        }
-        let lives = |report: &&Report| {
-            observed.is_reporting(report, now)
-                && has_living.get(report.worker.as_str()).copied().unwrap_or(true)
-        };
-        let living = reports.iter().filter(lives).map(|report| report.worker.clone());
+        let living = reports.iter().filter(|report| observed.is_reporting(report, now));
+        let living = living.map(|report| report.worker.clone());
         let mut loads: BTreeMap<String, BTreeSet<String>> =
             living.chain([me.to_owned()]).map(|worker| (worker, BTreeSet::new())).collect();
         for lease in leases.iter().filter(|lease| !is_dead(lease) && !lease.is_ended()) {
@@ -256,7 +276,7 @@ mod tests {
         let mut observed = Observations::default();
         observed.look(&leases, &reports, at(0));
         assert_eq!(
-            decide((&leases, &reports), &observed, ("me", FAILOVER), at(0)),
+            decide((&leases, &reports), &mut observed, ("me", FAILOVER), at(0)),
             [assign("a", "me"), assign("b", "other"), assign("c", "me"), assign("d", "other")]
         );
     }
@@ -269,13 +289,31 @@ mod tests {
         observed.look(&leases, &reports, at(0));
         let mine = |counter| [leases[0].clone(), lease("b", Some("me"), counter)];
         observed.look(&mine(2), &reports, at(10));
-        let decide_at = |observed: &Observations, counter, seconds| {
+        let decide_at = |observed: &mut Observations, counter, seconds| {
             decide((&mine(counter), &reports), observed, ("me", FAILOVER), at(seconds))
         };
-        assert_eq!(decide_at(&observed, 2, 10), []);
+        assert_eq!(decide_at(&mut observed, 2, 10), []);
         observed.look(&mine(3), &reports, at(11));
         // Its row is young, but none of its leases is renewed.
-        assert_eq!(decide_at(&observed, 3, 11), [assign("a", "me")]);
+        assert_eq!(decide_at(&mut observed, 3, 11), [assign("a", "me")]);
+    }
+
+    #[test]
+    fn s273_a_worker_that_renewed_none_of_its_leases_gets_none_until_it_reports() {
+        let reports = [report("me", at(0).seconds()), report("gone", at(9).seconds())];
+        let mut observed = Observations::default();
+        let leases = [lease("a", Some("gone"), 7)];
+        observed.look(&leases, &reports, at(0));
+        observed.look(&leases, &reports, at(11));
+        let found = decide((&leases, &reports), &mut observed, ("me", FAILOVER), at(11));
+        assert_eq!(found, [assign("a", "me")]);
+        let mine = [lease("a", Some("me"), 8), lease("b", Some("me"), 4)];
+        observed.look(&mine, &reports, at(12));
+        assert_eq!(decide((&mine, &reports), &mut observed, ("me", FAILOVER), at(12)), []);
+        let reports = [report("me", at(0).seconds()), report("gone", at(13).seconds())];
+        observed.look(&mine, &reports, at(13));
+        let back = decide((&mine, &reports), &mut observed, ("me", FAILOVER), at(13));
+        assert_eq!(back.len(), 1, "{back:?}");
     }
 
     #[test]
@@ -304,7 +342,7 @@ mod tests {
         let reports = [report("me", at(0).seconds()), report("new", at(0).seconds())];
         let mut observed = Observations::default();
         observed.look(&leases, &reports, at(0));
-        let found = decide((&leases, &reports), &observed, ("me", FAILOVER), at(0));
+        let found = decide((&leases, &reports), &mut observed, ("me", FAILOVER), at(0));
         let hand_over =
             |key: &str| Decision::HandOver { key: key.to_owned(), to: "new".to_owned() };
         assert_eq!(found, [hand_over("a"), hand_over("b")]);
@@ -312,7 +350,7 @@ mod tests {
             lease.handing_over = lease.owner.replace("new".to_owned());
         }
         observed.look(&leases, &reports, at(1));
-        assert_eq!(decide((&leases, &reports), &observed, ("me", FAILOVER), at(1)), []);
+        assert_eq!(decide((&leases, &reports), &mut observed, ("me", FAILOVER), at(1)), []);
         // It takes too long, although the owner renews the leases.
         for lease in &mut leases {
             lease.counter += 1;
@@ -320,7 +358,7 @@ mod tests {
         let reports = [report("me", at(42).seconds()), report("new", at(42).seconds())];
         observed.look(&leases, &reports, at(42));
         assert_eq!(
-            decide((&leases, &reports), &observed, ("me", FAILOVER), at(42)),
+            decide((&leases, &reports), &mut observed, ("me", FAILOVER), at(42)),
             [assign("a", "new"), assign("b", "new")]
         );
     }
@@ -335,6 +373,6 @@ mod tests {
         let reports = [report("new", at(0).seconds())];
         let mut observed = Observations::default();
         observed.look(&leases, &reports, at(0));
-        assert_eq!(decide((&leases, &reports), &observed, ("me", FAILOVER), at(0)), []);
+        assert_eq!(decide((&leases, &reports), &mut observed, ("me", FAILOVER), at(0)), []);
     }
 }

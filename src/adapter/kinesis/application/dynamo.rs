@@ -57,7 +57,7 @@ impl LeaseTable for DynamoTable {
         let mut rows = Vec::new();
         let mut start = None;
         loop {
-            let call = self.client.scan().table_name(self.layout.table(kind));
+            let call = self.client.scan().table_name(self.layout.table(kind)).consistent_read(true);
             let page = self.wait(kind, call.set_exclusive_start_key(start).send())?;
             let found = page.items.unwrap_or_default().into_iter();
             let found = found.filter_map(|row| self.read(kind, row));

@@ -128,7 +128,7 @@ impl Leader {
         let now = time.now();
         self.observed.look(&leases, &reports, now);
         let parties = (self.settings.worker.as_str(), self.settings.failover);
-        let decisions = assignment::decide((&leases, &reports), &self.observed, parties, now);
+        let decisions = assignment::decide((&leases, &reports), &mut self.observed, parties, now);
         let mut has_new = false;
         for decision in &decisions {
             let done = self.carry_out(decision, &leases, table)?;

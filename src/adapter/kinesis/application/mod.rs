@@ -65,6 +65,9 @@ pub struct ApplicationOptions {
     /// A lease that was not renewed for this time goes to another worker. All workers of an
     /// application need the same. Default: 10 s, as in Java.
     pub failover: Duration,
+    /// The ARN of the consumer whose subscriptions the shards are read by: enhanced fan-out.
+    /// Default: shards are polled.
+    pub consumer: Option<String>,
     /// How payloads are unpacked. Default: records that the KPL aggregated are split.
     pub packing: Packing,
     /// The place of DynamoDB, where it differs from what the environment says.
@@ -79,6 +82,7 @@ impl Default for ApplicationOptions {
             worker: worker_name(),
             start: StreamStart::default(),
             failover: Duration::from_secs(10),
+            consumer: None,
             packing: Packing::default(),
             tables: ClientOptions::default(),
             on_note: Arc::new(|note| {
@@ -150,6 +154,7 @@ fn worker_name() -> String {
 #[derive(Debug)]
 pub struct Application {
     stream: StreamClient,
+    consumer: Option<String>,
     table: DynamoTable,
     settings: Settings,
     notes: Notes,
@@ -196,6 +201,6 @@ impl Application {
         let now = SystemClock.now();
         let setup = Setup { table, worker: &settings.worker, now, notes: &notes };
         let table = setup.run()?;
-        Ok(Application { stream, table, settings, notes })
+        Ok(Application { stream, consumer: options.consumer, table, settings, notes })
     }
 }

@@ -7,6 +7,7 @@ use super::lease::Lease;
 use super::member::Member;
 use super::shard_run::{ShardRun, Step, Surroundings};
 use super::time::{Moment, Time};
+use crate::adapter::kinesis::{Consumer, FanOut, ReadStream};
 use crate::adapter::worker::{Clock, ShardWork, StatefulProcessor, SystemClock};
 use crate::error::Error;
 use crate::store::Store;
@@ -164,12 +165,15 @@ impl Application {
         (sender, shared): (Sender<String>, &Shared),
     ) {
         let _end = EndOfThread(sender, taken.1.key.clone());
-        let mut stream = self.stream.clone();
+        let mut stream: Box<dyn ReadStream> = match &self.consumer {
+            Some(arn) => Box::new(FanOut::new(Consumer::new(self.stream.clone(), arn))),
+            None => Box::new(self.stream.clone()),
+        };
         let make = Box::new(make);
         let mut run = ShardRun::new(taken, &self.settings, make, self.notes.clone());
         loop {
             let mut around = Surroundings {
-                stream: &mut stream,
+                stream: &mut *stream,
                 table: &self.table,
                 time: &shared.time,
                 clock: &mut SystemClock,

@@ -263,7 +263,8 @@ impl<'a, W: ShardWork, S: Store> ShardRun<'a, W, S> {
         let now = around.clock.now();
         match around.stream.records(&[(self.shard.clone(), iterator)]).pop() {
             Some(Ok(page)) => {
-                cursor.take(&page, now, QUIET_PAUSE);
+                let quiet = (!around.stream.is_pushed()).then_some(QUIET_PAUSE);
+                cursor.take(&page, now, quiet);
                 Ok(Some(page))
             }
             Some(Err(failure)) => {

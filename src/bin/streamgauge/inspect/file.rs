@@ -106,19 +106,22 @@ fn shard(bytes: &Bytes) -> Result<FileContent, Error> {
     let state = ShardState::from_bytes(bytes)?;
     let mut applied = None;
     let parts = match &state.phase {
-        Phase::Running { state, .. } if StreamState::is_one(state) => {
-            vec![StreamState::from_bytes(state)?.snapshot]
-        }
         Phase::Running { state, .. } if TupleState::is_one(state) => {
             vec![TupleState::from_bytes(state)?.snapshot]
         }
-        Phase::Running { state, .. } => match MergerState::from_bytes(state) {
-            Ok(merging) if Summary::of(state.clone()).is_err() => {
-                applied = merging.applied.map(|applied| applied.number.to_string());
-                vec![merging.merger]
+        Phase::Running { state, .. } => {
+            let state = match StreamState::is_one(state) {
+                true => StreamState::from_bytes(state)?.snapshot,
+                false => state.clone(),
+            };
+            match MergerState::from_bytes(&state) {
+                Ok(merging) if Summary::of(state.clone()).is_err() => {
+                    applied = merging.applied.map(|applied| applied.number.to_string());
+                    vec![merging.merger]
+                }
+                _ => vec![state],
             }
-            _ => vec![state.clone()],
-        },
+        }
         Phase::Ended { handed_over, .. } => handed_over.clone(),
         _ => Vec::new(),
     };
