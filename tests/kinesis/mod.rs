@@ -2,6 +2,5 @@
 
 mod capture;
 mod cloud;
-mod merging;
 mod pushing;
 mod reading;
