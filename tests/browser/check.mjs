@@ -3,12 +3,15 @@
 // errors and warnings, uncaught errors, requests, sideways scrolling, violations that axe-core finds, and
 // controls that do not do what they say.
 //
+// check.mjs --served URL FILE: opens the page of a run that is served, adds records to its file, and waits
+// until the page shows them by itself.
+//
 // check.mjs --shot PAGE PICTURE WIDTH HEIGHT: takes a picture of the top of a page.
 //
 // CHROMIUM names another Chromium than the one of package.json.
 import chromium from '@sparticuz/chromium';
 import puppeteer from 'puppeteer-core';
-import { readFileSync, readdirSync } from 'node:fs';
+import { appendFileSync, readFileSync, readdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -20,12 +23,14 @@ const problems = [];
 async function launch() {
   const executablePath = process.env.CHROMIUM ?? await chromium.executablePath();
   // No name is resolved, so that a page that asks for something outside fails instead of waiting.
-  const args = ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', '--host-resolver-rules=MAP * ~NOTFOUND'];
+  const args = ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1'];
   return puppeteer.launch({ executablePath, args, headless: true });
 }
 
 async function open(browser, path, width, options = {}) {
-  const url = pathToFileURL(resolve(path)).href;
+  const isServed = path.startsWith('http:');
+  const url = isServed ? path : pathToFileURL(resolve(path)).href;
+  const own = asked => isServed ? new URL(asked).origin === new URL(url).origin : asked.split('#')[0] === url;
   const page = await browser.newPage();
   const name = `${path} at ${width} ${JSON.stringify(options)}`;
   const say = text => problems.push(`${name}: ${text}`);
@@ -33,7 +38,7 @@ async function open(browser, path, width, options = {}) {
     if (['error', 'warn', 'assert'].includes(message.type())) say(`console: ${message.text()}`);
   });
   page.on('pageerror', error => say(`uncaught: ${error.message}`));
-  page.on('request', request => { if (request.url().split('#')[0] !== url) say(`asks for ${request.url()}`); });
+  page.on('request', request => { if (!own(request.url())) say(`asks for ${request.url()}`); });
   if (options.dark) await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: 'dark' }]);
   if (options.print) await page.emulateMediaType('print');
   if (options.noScript) await page.setJavaScriptEnabled(false);
@@ -113,6 +118,46 @@ async function check(browser, path) {
   await plain.page.close();
 }
 
+// The number of records of the newest window in the table, or NaN while the page loads.
+const records = page => page.evaluate(() => {
+  const cells = [...document.querySelectorAll('.win tbody tr:last-child td')].map(cell => cell.textContent.replace(/,/g, ''));
+  return cells.map(Number).find(value => Number.isInteger(value) && value > 0);
+}).catch(() => NaN);
+
+async function becomes(page, wanted) {
+  const end = Date.now() + 60_000;
+  let found;
+  while (Date.now() < end) {
+    if ((found = await records(page)) === wanted) return true;
+    await new Promise(done => setTimeout(done, 100));
+  }
+  problems.push(`the served page shows ${found} records of the newest window, and not ${wanted}`);
+  return false;
+}
+
+// A page that is served loads itself again when there is a new answer, and keeps to its own server.
+async function checkServed(browser, url, file) {
+  const opened = await open(browser, url, 980);
+  // One record of the next window closes a window.
+  const put = (window, count) => {
+    const ts = 1_704_067_200_000 + window * 60_000;
+    for (let i = 0; i < count; i++) appendFileSync(file, `{"ts":${ts + i},"url":"/${i}"}\n`);
+  };
+  // A page of one window has no table.
+  put(0, 3);
+  put(1, 1);
+  let seen = 0;
+  for (let window = 1; window < 5; window++) {
+    put(window, 3 + window);
+    put(window + 1, 1);
+    // The record that closed the window before is in this one.
+    if (await becomes(opened.page, 4 + window)) seen++;
+  }
+  await look(opened);
+  await opened.page.close();
+  console.log(`a served page showed ${seen} new answers by itself`);
+}
+
 const browser = await launch();
 try {
   const [first, ...rest] = process.argv.slice(2);
@@ -121,6 +166,8 @@ try {
     const { page } = await open(browser, path, Number(width));
     await page.setViewport({ width: Number(width), height: Number(height) });
     await page.screenshot({ path: picture });
+  } else if (first === '--served') {
+    await checkServed(browser, ...rest);
   } else {
     const pages = readdirSync(first).filter(name => name.endsWith('.html')).sort();
     if (!pages.length) problems.push(`${first} has no pages`);

@@ -104,9 +104,17 @@ impl Metrics {
                 let _ = writeln!(text, "{name}{{{labels}}} {}", number(value));
             }
         }
-        let name = "streamgauge_left_out_series";
-        gauge(text, name, "Answers past the limit of series.");
-        let _ = writeln!(text, "{name} {left_out}");
+        for (name, help, value) in [
+            ("streamgauge_left_out_series", "Answers past the limit of series.", left_out),
+            (
+                "streamgauge_left_out_groups",
+                "Groups of the newest window past the limit of groups.",
+                window.left_out,
+            ),
+        ] {
+            gauge(text, name, help);
+            let _ = writeln!(text, "{name} {value}");
+        }
     }
 
     /// Returns the series of a window, and how many are past the limit.

@@ -56,6 +56,7 @@ fn s288_the_newest_window_is_gauges_with_bounds() {
         r#"streamgauge_answer_lower{column="p99(ms)",country="D\"E\n"} 2"#,
         r#"streamgauge_answer_upper{column="p99(ms)",country="D\"E\n"} +Inf"#,
         "streamgauge_left_out_series 0",
+        "streamgauge_left_out_groups 0",
     ] {
         assert!(plain.lines().any(|found| found == line), "{line}\n{plain}");
     }
