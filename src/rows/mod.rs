@@ -24,6 +24,7 @@ mod row_pipeline;
 mod select;
 mod several;
 mod time_range;
+mod trace;
 mod unnest;
 mod windows;
 

@@ -46,6 +46,7 @@ mod storm;
 mod systems;
 mod threads;
 mod times;
+mod trace;
 mod unnest;
 mod usage;
 mod values;

@@ -8,6 +8,7 @@ use crate::error::Error;
 use crate::formats::decode_error::DeadLetter;
 use crate::formats::format::Format;
 use crate::rows::{RowEmission, RowPipeline};
+use std::num::NonZeroU64;
 
 /// Observes a run of a pipeline over files: receives its answers and the records without an answer.
 ///
@@ -47,6 +48,17 @@ pub trait PipelineObserver {
     fn late(&mut self, record: &LateRecord<'_>) -> Result<(), Error> {
         let _ = record;
         Ok(())
+    }
+
+    /// Returns of every how many records one goes to [`trace`](PipelineObserver::trace). Called
+    /// once, before the first record. Records are then applied one by one. Default: none.
+    fn trace_every(&self) -> Option<NonZeroU64> {
+        None
+    }
+
+    /// Receives what became of a record, and why: see [`RowPipeline::trace`].
+    fn trace(&mut self, text: &str) {
+        let _ = text;
     }
 
     /// Receives a note on how the input of this name is read, if that is not certain. The note is a

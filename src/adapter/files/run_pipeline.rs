@@ -17,6 +17,7 @@ use crate::record::ShardId;
 use crate::row::Row;
 use crate::rows::{PreaggregatedRows, PreparedRows, RowPipeline, RowPreparer};
 use crate::time::Timestamp;
+use std::num::NonZeroU64;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
@@ -135,6 +136,12 @@ pub(super) struct PipelineSink<'a, 'p, O> {
     pub(super) observer: &'a mut O,
     fields: Vec<String>,
     clock: Option<fn() -> Timestamp>,
+    /// Of every how many records one is traced.
+    trace_every: Option<NonZeroU64>,
+    /// Records that could have been traced.
+    seen: u64,
+    /// True if the dead letter that comes next was traced as a row.
+    was_row: bool,
     /// True if the observer has stopped the run.
     stopped: bool,
 }
@@ -146,7 +153,42 @@ impl<'a, 'p, O: PipelineObserver> PipelineSink<'a, 'p, O> {
         clock: Option<fn() -> Timestamp>,
     ) -> Self {
         let fields = pipelines.fields().to_vec();
-        PipelineSink { pipelines, observer, fields, clock, stopped: false }
+        let trace_every = observer.trace_every();
+        PipelineSink {
+            pipelines,
+            observer,
+            fields,
+            clock,
+            trace_every,
+            seen: 0,
+            was_row: false,
+            stopped: false,
+        }
+    }
+
+    /// Traces a record, if it is its turn.
+    #[cold]
+    fn trace(&mut self, name: &str, text: impl FnOnce() -> String) {
+        let Some(every) = self.trace_every else { return };
+        self.seen += 1;
+        if self.seen.is_multiple_of(every.get()) {
+            self.observer.trace(&format!("record {} of {name}: {}", self.seen, text()));
+        }
+    }
+
+    /// Traces a row after its outcome is known.
+    #[cold]
+    fn trace_row(
+        &mut self,
+        file: usize,
+        (row, arrival): (&Row, Timestamp),
+        outcome: &Outcome<String>,
+    ) -> Result<(), Error> {
+        let name = self.pipelines.name(file).to_owned();
+        let text = self.pipelines.of(file)?.0.trace(row, arrival, outcome);
+        self.was_row = matches!(outcome, Outcome::DeadLetter(_));
+        self.trace(&name, || text);
+        Ok(())
     }
 
     /// Returns the reason if a record with this outcome is to be reported.
@@ -190,6 +232,9 @@ impl<O: PipelineObserver> RowSink for PipelineSink<'_, '_, O> {
         let (pipeline, shard) = self.pipelines.of(file)?;
         let outcome = pipeline.push_next_row(shard, row, arrival)?;
         let due = pipeline.is_due();
+        if self.trace_every.is_some() {
+            self.trace_row(file, (row, arrival), &outcome)?;
+        }
         let refusal = match outcome {
             Outcome::Applied | Outcome::Filtered => None,
             outcome => self.refusal(file, outcome)?,
@@ -212,6 +257,10 @@ impl<O: PipelineObserver> RowSink for PipelineSink<'_, '_, O> {
     }
 
     fn dead_letter(&mut self, letter: &DeadLetter<'_>) -> Result<(), Error> {
+        if self.trace_every.is_some() && !std::mem::take(&mut self.was_row) {
+            let text = || format!("dead letter in line {}: {}", letter.line, letter.reason);
+            self.trace(letter.file, text);
+        }
         self.pipelines.count_records(1);
         self.observer.dead_letter(letter)
     }
@@ -268,7 +317,8 @@ struct Blocks;
 impl<'a, 'p, O: PipelineObserver> TakeBlocks<PipelineSink<'a, 'p, O>> for Blocks {
     fn preparer(sink: &PipelineSink<'a, 'p, O>) -> Option<Arc<RowPreparer>> {
         // Records that are compared with the clock are applied one by one, when they are read.
-        let one_by_one = sink.clock.is_some() || sink.pipelines.has_copy();
+        let one_by_one =
+            sink.clock.is_some() || sink.trace_every.is_some() || sink.pipelines.has_copy();
         let pipeline = sink.pipelines.last();
         let pipeline = pipeline.filter(|pipeline| !one_by_one && pipeline.is_prepared());
         pipeline.map(RowPipeline::preparer)

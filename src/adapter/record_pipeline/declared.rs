@@ -1,5 +1,6 @@
 //! A declared pipeline over a stream's records.
 
+use super::tracer::Tracer;
 use super::{RecordPipeline, at};
 use crate::engine::{Control, Outcome, Shard};
 use crate::error::{Error, ErrorKind};
@@ -11,6 +12,7 @@ use crate::record::{Record, Sequence};
 use crate::row::Row;
 use crate::rows::{CompileOptions, RowEmission, RowPipeline};
 use crate::time::Timestamp;
+use std::num::NonZeroU64;
 
 /// A pipeline declared as text, over a stream's records. A payload is one JSON object, or one line
 /// if the specification's `format` is `clf`, `vhost` or `lines`.
@@ -42,6 +44,7 @@ pub struct Declared {
     row: Row,
     /// The number of further parts of the record so far.
     parts: u64,
+    tracer: Option<Tracer>,
 }
 
 impl Declared {
@@ -59,7 +62,29 @@ impl Declared {
         let pipeline = spec.compile(&options)?;
         let decoder = PayloadDecoder::new(format, pipeline.fields(), &options.limits)?;
         let row = pipeline.new_row();
-        Ok(Declared { pipeline, decoder, format_is_given: is_given, row, parts: 0 })
+        Ok(Declared { pipeline, decoder, format_is_given: is_given, row, parts: 0, tracer: None })
+    }
+
+    /// Sets who is told of every Nth record what became of it, and why: see [`RowPipeline::trace`].
+    /// Default: nobody.
+    #[must_use]
+    pub fn traced(mut self, every: NonZeroU64, take: impl FnMut(&str) + Send + 'static) -> Self {
+        self.tracer = Some(Tracer::new(every, Box::new(take)));
+        self
+    }
+
+    #[cold]
+    fn trace(&mut self, record: &Record, taken: &Result<Outcome<Error>, Error>) {
+        let (Some(tracer), Ok(outcome)) = (&mut self.tracer, taken) else { return };
+        let (pipeline, row, position) = (&self.pipeline, &self.row, &record.position);
+        tracer.count(|| {
+            let text = pipeline.trace(row, record.arrival, outcome);
+            match outcome {
+                // It begins with the position.
+                Outcome::DeadLetter(_) => text,
+                _ => format!("{}:{}: {text}", position.shard, position.sequence.number),
+            }
+        });
     }
 
     /// Returns the pipeline: its fields, columns and explanation.
@@ -157,12 +182,18 @@ impl RecordPipeline for Declared {
 
     fn push(&mut self, shard: Shard, record: &Record) -> Result<Outcome<Error>, Error> {
         let sequence = &record.position.sequence;
-        if self.pipeline.is_duplicate(shard, sequence) {
-            return Ok(Outcome::Duplicate);
+        let taken = match self.pipeline.is_duplicate(shard, sequence) {
+            true => Ok(Outcome::Duplicate),
+            false => {
+                self.parts = 0;
+                self.pipeline.set_position(sequence, 0);
+                self.take(shard, record, Some(sequence))
+            }
+        };
+        if self.tracer.is_some() {
+            self.trace(record, &taken);
         }
-        self.parts = 0;
-        self.pipeline.set_position(sequence, 0);
-        self.take(shard, record, Some(sequence))
+        taken
     }
 
     fn push_part(&mut self, shard: Shard, record: &Record) -> Result<Outcome<Error>, Error> {
@@ -171,6 +202,9 @@ impl RecordPipeline for Declared {
         let taken = self.take(shard, record, None);
         // A part that a limit refused comes again.
         self.parts -= u64::from(taken.is_err());
+        if self.tracer.is_some() {
+            self.trace(record, &taken);
+        }
         taken
     }
 

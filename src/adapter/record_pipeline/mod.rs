@@ -3,6 +3,8 @@
 #[cfg(feature = "spec")]
 mod declared;
 mod decoding;
+#[cfg(feature = "spec")]
+mod tracer;
 
 #[cfg(feature = "spec")]
 pub use declared::Declared;

@@ -21,6 +21,7 @@ pub(crate) fn run(arguments: &CaptureArguments) -> Result<(), Failure> {
     let copy = CopyArguments {
         capture: Some(arguments.file.clone()),
         capture_bytes: arguments.capture_bytes,
+        ..CopyArguments::default()
     };
     let interrupt = watch(false)?;
     let capture =

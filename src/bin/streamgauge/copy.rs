@@ -2,13 +2,18 @@
 
 use crate::failure::Failure;
 use crate::interrupt::{Interrupt, Stream};
+use crate::standard_error::say;
 use clap::Args;
-use std::io::{self, Read};
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 use streamgauge::Error;
+use streamgauge::adapter::Declared;
 use streamgauge::adapter::capture::{Capture, CaptureKind, Header};
 use streamgauge::adapter::files::Input;
 use streamgauge::adapter::worker::{Clock, SystemClock};
+use streamgauge::query::PipelineSpec;
 
 /// Copy what passes through a pipe.
 #[derive(Debug, Args)]
@@ -49,9 +54,64 @@ pub(crate) struct CopyArguments {
     /// The size of the file of --capture, at most
     #[arg(long, value_name = "BYTES", default_value_t = BYTES_MAX, requires = "capture")]
     pub(crate) capture_bytes: u64,
+    /// Say of every Nth record what became of it, and why: which condition it did not fulfil, its
+    /// time, windows and group, by how much it was late, or why it is a dead letter
+    #[arg(long, value_name = "N")]
+    pub(crate) trace: Option<NonZeroU64>,
+    /// Append what --trace says to a file. Default: standard error
+    #[arg(long, value_name = "FILE", requires = "trace")]
+    pub(crate) trace_to: Option<PathBuf>,
 }
 
+/// Receives what became of a record.
+pub(crate) type Trace = Box<dyn FnMut(&str) + Send>;
+
 impl CopyArguments {
+    /// Returns of every how many records one is traced, and who is told, if somebody is. Begins
+    /// with the conditions and their numbers.
+    ///
+    /// # Errors
+    /// Several queries; a file that cannot be opened.
+    pub(crate) fn tracer(
+        &self,
+        spec: &PipelineSpec,
+    ) -> Result<Option<(NonZeroU64, Trace)>, Failure> {
+        let Some(every) = self.trace else { return Ok(None) };
+        if spec.queries.is_some() || spec.unnest.is_some() {
+            return Err(Failure::Usage(String::from(
+                "--trace follows records of one query without unnest: try it with one alone",
+            )));
+        }
+        let mut tell: Trace = match &self.trace_to {
+            None => Box::new(|text| say(&format!("{text}\n"))),
+            Some(path) => {
+                let opened = File::options().create(true).append(true).open(path);
+                let failed = |error: io::Error| format!("--trace-to {}: {error}", path.display());
+                let mut file = opened.map_err(|error| Failure::Usage(failed(error)))?;
+                Box::new(move |text| drop(file.write_all(format!("{text}\n").as_bytes())))
+            }
+        };
+        for (index, text) in spec.filter.iter().flatten().enumerate() {
+            tell(&format!("condition {}: {text}", index + 1));
+        }
+        Ok(Some((every, tell)))
+    }
+
+    /// Gives a pipeline over a stream the tracer, if there is to be one.
+    ///
+    /// # Errors
+    /// Those of [`tracer`](CopyArguments::tracer).
+    pub(crate) fn traced(
+        &self,
+        pipeline: Declared,
+        spec: &PipelineSpec,
+    ) -> Result<Declared, Failure> {
+        Ok(match self.tracer(spec)? {
+            Some((every, tell)) => pipeline.traced(every, tell),
+            None => pipeline,
+        })
+    }
+
     /// Opens the capture, if there is to be one.
     ///
     /// # Errors

@@ -197,6 +197,7 @@ fn pipeline_work(
     let early =
         early::of_stream(spec, &options, partials).map_err(|error| Failure::usage(&error))?;
     let pipeline = Declared::compile(spec, options).map_err(|error| Failure::usage(&error))?;
+    let pipeline = arguments.copy.traced(pipeline, spec)?;
     check_partials(arguments.partials.as_deref(), &pipeline)?;
     let late = arguments.late.clone().or_else(|| spec.late.as_ref().map(PathBuf::from));
     let (out, partials, spec) =

@@ -248,6 +248,7 @@ fn new_work(
     let options = compile_options(settings);
     let early = early::of_stream(&settings.spec, &options, None).map_err(usage)?;
     let pipeline = Declared::compile(&settings.spec, options).map_err(usage)?;
+    let pipeline = settings.copy.traced(pipeline, &settings.spec)?;
     let (output, rows) = (output.clone(), rows_options(settings));
     let open = move |_: &ShardId, _: &Declared| {
         let sink: Box<dyn Sink<Declared>> = Box::new(Rows(output.clone(), rows));

@@ -274,8 +274,6 @@ impl Run<'_> {
         let answers = Answers::new(destination, given, &pipeline);
         let (strict, quiet, threads) =
             (spec.strict == Some(true), settings.quiet, settings.threads);
-        let hints = Hints::new(settings);
-        let state_bytes_max = settings.limits.state_bytes_max as u64;
         let options = SinkOptions {
             letters,
             late,
@@ -286,9 +284,10 @@ impl Run<'_> {
             state,
             threads,
             interrupt,
-            hints,
-            state_bytes_max,
+            hints: Hints::new(settings),
+            state_bytes_max: settings.limits.state_bytes_max as u64,
             early,
+            trace: settings.copy.tracer(spec)?,
         };
         let mut sink = Sink::new(pipelines, answers, options);
         let read = match &settings.follow {

@@ -1,6 +1,7 @@
 //! The observer of a run: answers, dead letters, progress and state.
 
 use crate::answers::{Answers, UnsureRows};
+use crate::copy::Trace;
 use crate::dead_letters::DeadLetters;
 use crate::early::EarlyAnswers;
 use crate::failure::Failure;
@@ -16,7 +17,7 @@ use crate::state::State;
 use crate::summary::Summary;
 use crate::view::Counts;
 use std::io::Write;
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU64, NonZeroUsize};
 use streamgauge::adapter::files::{
     self, DeadLetter, FilePipelines, FilesOptions, FilesStats, Format, Input, LateRecord, Opened,
     PipelineObserver,
@@ -55,6 +56,8 @@ pub(crate) struct SinkOptions {
     pub(crate) state_bytes_max: u64,
     /// When open windows are answered while the input flows.
     pub(crate) early: Option<EarlyAnswers>,
+    /// Of every how many records somebody is told what became of one.
+    pub(crate) trace: Option<(NonZeroU64, Trace)>,
 }
 
 /// Observes a run.
@@ -66,6 +69,7 @@ pub(crate) struct Sink<W> {
     pub(crate) progress: Progress,
     pub(crate) hints: Hints,
     early: Option<EarlyAnswers>,
+    trace: Option<(NonZeroU64, Trace)>,
     strict: bool,
     live: bool,
     quiet: bool,
@@ -120,6 +124,7 @@ impl<W: Write> Sink<W> {
             state_bytes_max: options.state_bytes_max,
             hints: options.hints,
             early: options.early,
+            trace: options.trace,
             in_tails: false,
             tails: None,
             unflushed: false,
@@ -503,6 +508,16 @@ impl<W: Write> PipelineObserver for Sink<W> {
                 letter.file, letter.line, letter.reason
             )))),
             false => Ok(()),
+        }
+    }
+
+    fn trace_every(&self) -> Option<NonZeroU64> {
+        self.trace.as_ref().map(|(every, _)| *every)
+    }
+
+    fn trace(&mut self, text: &str) {
+        if let Some((_, tell)) = &mut self.trace {
+            tell(text);
         }
     }
 

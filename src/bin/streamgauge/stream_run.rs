@@ -105,6 +105,7 @@ impl StreamRun {
         let partials = place.partials.as_deref();
         let early = early::of_stream(&settings.spec, &options, partials).map_err(usage)?;
         let pipeline = Declared::compile(&settings.spec, options).map_err(usage)?;
+        let pipeline = copy.traced(pipeline, &settings.spec)?;
         if settings.spec.explain == Some(true) {
             say(&explained(pipeline.pipeline()));
         }
