@@ -54,6 +54,8 @@ fn s146_expressions_equal_a_sql_engines() {
 #[test]
 #[ignore = "needs duckdb, polars and pyarrow from PyPI; scripts/test runs it"]
 fn s302_files_of_parquet_have_the_rows_of_json() {
-    let stdout = compare("answer_files.py", &["tests/data/pipelines"]);
+    let arguments = ["tests/data/pipelines", "docs/DOWNSTREAM.md", "examples/data"];
+    let stdout = compare("answer_files.py", &arguments);
     assert!(stdout.lines().filter(|line| line.ends_with("all readers agree")).count() >= 10);
+    assert!(stdout.contains("DOWNSTREAM.md: its commands run over"), "{stdout}");
 }

@@ -1,8 +1,9 @@
 """Reads the Parquet files of streamgauge by DuckDB, Polars and pyarrow.
 
-usage: answer_files.py STREAMGAUGE PIPELINES
+usage: answer_files.py STREAMGAUGE PIPELINES DOCUMENT EXAMPLES
 PIPELINES is a folder of pipeline files. For each the rows of the files, read by each reader, must be
-those of the JSON Lines of the same run.
+those of the JSON Lines of the same run. DOCUMENT is docs/DOWNSTREAM.md: its commands for DuckDB,
+Polars and pyarrow are run over the answers of its first command, in a copy of the folder EXAMPLES.
 """
 
 import decimal
@@ -10,6 +11,8 @@ import glob
 import itertools
 import json
 import os
+import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -144,14 +147,43 @@ def check_pipeline(streamgauge, pipeline, log, folder):
     print(f"{name}: {len(rows)} rows, {len(files)} files: all readers agree")
 
 
+def check_document(streamgauge, document, examples):
+    blocks = re.findall(r"```(\w+)\n(.*?)```", open(document, encoding="utf-8").read(), re.DOTALL)
+    of = lambda kind: [text for found, text in blocks if found == kind]
+    shutil.copytree(examples, ".", dirs_exist_ok=True)
+    path = os.path.dirname(os.path.abspath(streamgauge)) + ":" + os.environ["PATH"]
+    subprocess.run(["bash", "-ec", of("sh")[0]], check=True, env={**os.environ, "PATH": path})
+    for text in of("duckdb"):
+        duckdb.execute(text)
+    whole = len(by_duckdb(glob.glob("hits/*/*.parquet")))
+    assert len(by_duckdb(["day.parquet"])) == whole
+    duckdb.execute("create view hits as from read_parquet('hits/*/*.parquet')")
+    newest, merge = of("sql")[:2]
+    assert len(duckdb.execute(newest).fetchall()) == whole
+    duckdb.execute("create table answers as from hits limit 7")
+    duckdb.execute("create table news as select * replace (revision + (status = 200)::int as revision) from hits")
+    duckdb.execute(merge)
+    counts = "select count(*), count(*) filter (where revision = 1) from answers"
+    found = duckdb.execute(counts).fetchone()
+    assert found[0] == whole and found[1] > 0, found
+    names = {}
+    # Spark is too large to be installed here.
+    for text in (text for text in of("python") if "spark" not in text):
+        exec(text, names)
+    assert names["hits"].num_rows == whole and len(names["errors"]) > 0
+    print(f"{os.path.basename(document)}: its commands run over {whole} rows")
+
+
 def main():
-    streamgauge, pipelines = sys.argv[1:]
+    streamgauge, pipelines, document, examples = map(os.path.abspath, sys.argv[1:])
     with tempfile.TemporaryDirectory() as folder:
         log = os.path.join(folder, "records.jsonl")
         with open(log, "w", encoding="utf-8") as lines:
             lines.writelines(record(n) + "\n" for n in range(900))
         for pipeline in sorted(glob.glob(os.path.join(pipelines, "*.toml"))):
             check_pipeline(streamgauge, pipeline, log, folder)
+        os.chdir(folder)
+        check_document(streamgauge, document, examples)
 
 
 main()
