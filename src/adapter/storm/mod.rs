@@ -66,13 +66,13 @@
 mod bolt;
 mod frames;
 mod payload;
+mod process;
 mod protocol;
-mod run;
 mod tuple_state;
 mod tuple_work;
 
 pub use bolt::{Bolt, BoltOptions};
+pub use process::{Output, run};
 pub use protocol::{Message, Reply, Setup, Tuple};
-pub use run::{Output, run};
 pub use tuple_state::TupleState;
 pub use tuple_work::{RowBuffer, TupleWork};
