@@ -130,8 +130,15 @@ impl FromStr for SequenceNumber {
 }
 
 impl From<u64> for SequenceNumber {
-    fn from(number: u64) -> Self {
-        SequenceNumber { digits: SmallVec::from_slice(number.to_string().as_bytes()) }
+    fn from(mut number: u64) -> Self {
+        // Every record of some transports has such a number: no memory is allocated for it.
+        let (mut digits, mut first) = ([b'0'; 20], 20);
+        while first == 20 || number > 0 {
+            first -= 1;
+            digits[first] += (number % 10) as u8;
+            number /= 10;
+        }
+        SequenceNumber { digits: SmallVec::from_slice(&digits[first..]) }
     }
 }
 
@@ -322,6 +329,12 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn an_integer_is_its_digits(number: u64, shift in 0u32..64) {
+            let number = number >> shift;
+            prop_assert_eq!(SequenceNumber::from(number).as_str(), number.to_string());
+        }
+
         #[test]
         fn sequence_numbers_order_as_integers(a: u128, b: u128, zeros in 0usize..5) {
             let parse =

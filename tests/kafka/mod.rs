@@ -1,7 +1,9 @@
 //! Topics of Kafka read by one process, over a simulated topic.
 
 mod topic;
+mod traps;
 
+use serde_json::Value;
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -10,7 +12,8 @@ use streamgauge::adapter::kafka::TopicProcessor;
 use streamgauge::adapter::worker::{
     Clock, PipelineWork, ProcessorOptions, StatefulProcessor, StreamStart, StreamWork,
 };
-use streamgauge::adapter::{Declared, each};
+use streamgauge::adapter::{Declared, RecordPipeline, each};
+use streamgauge::prelude::*;
 use streamgauge::query::PipelineSpec;
 use streamgauge::rows::{CompileOptions, JsonLines, RowEmission};
 use streamgauge::store::MemoryStore;
@@ -48,6 +51,7 @@ struct Application {
     lines: Rc<RefCell<Vec<String>>>,
     clock: TestClock,
     idle_after: Option<Duration>,
+    pipeline: String,
 }
 
 impl Application {
@@ -58,11 +62,12 @@ impl Application {
             lines: Rc::default(),
             clock: TestClock(1_000_000),
             idle_after: None,
+            pipeline: PIPELINE.to_owned(),
         }
     }
 
     fn start(&mut self, from: StreamStart) -> Result<Reader, Error> {
-        let spec = PipelineSpec::from_toml(PIPELINE, "hits.toml")?;
+        let spec = PipelineSpec::from_toml(&self.pipeline, "hits.toml")?;
         let pipeline = Declared::compile(&spec, CompileOptions::default())?;
         let lines = self.lines.clone();
         let work = PipelineWork::new(pipeline, move |_, _| {
@@ -229,18 +234,38 @@ fn s324_a_second_process_with_the_same_state_stops_the_first() {
     assert!(error.to_string().contains("another process reads the topic"), "{error}");
 }
 
-/// In Kafka Streams the last window is emitted when a record of a later window comes, which may be
-/// never.
 #[test]
-fn s325_the_clock_completes_the_last_window() {
-    let topic = Topic::new(2);
-    let mut application = Application::new(&topic);
-    application.idle_after = Some(Duration::from_secs(5));
-    let mut reader = application.start(StreamStart::TrimHorizon).unwrap();
-    topic.put(0, &at(1));
-    application.read(&mut reader).unwrap();
-    assert_eq!(application.counts(), []);
-    application.clock.0 += 10_000;
-    application.read(&mut reader).unwrap();
-    assert_eq!(application.counts(), [(1, 1)]);
+fn s331_the_key_of_a_record_is_a_field() {
+    let text = PIPELINE.replace("agg =", "group = \"_key\"\nagg =");
+    let spec = PipelineSpec::from_toml(&text, "hits.toml").unwrap();
+    let mut pipeline = Declared::compile(&spec, CompileOptions::default()).unwrap();
+    let shard = pipeline.open_shard(ShardId::new("clicks-0")).unwrap();
+    let keys: [(&[u8], &str); 5] = [
+        (b"a", "{\"ts\":1}"),
+        (b"a", "{\"ts\":2}"),
+        (b"b", "{\"ts\":3,\"_key\":\"own\"}"),
+        (b"", "{\"ts\":4}"),
+        (b"\xff", "{\"ts\":5}"),
+    ];
+    for (offset, (key, data)) in keys.into_iter().enumerate() {
+        let record = Record {
+            partition_key: key.to_vec().into(),
+            data: data.into(),
+            arrival: Timestamp::from_millis(0),
+            position: Position {
+                shard: ShardId::new("clicks-0"),
+                sequence: Sequence::new(offset as u64),
+            },
+        };
+        pipeline.push(shard, &record).unwrap();
+    }
+    pipeline.finish();
+    let mut found = Vec::new();
+    while let Some(row) = pipeline.next_emission().unwrap() {
+        let row = serde_json::to_value(&row).unwrap();
+        found.push((row["group"]["_key"].clone(), row["count"].clone()));
+    }
+    found.sort_by_key(|(key, _)| key.to_string());
+    let expected = [("a".into(), 2.into()), ("own".into(), 1.into()), (Value::Null, 2.into())];
+    assert_eq!(found, expected);
 }

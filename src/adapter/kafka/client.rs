@@ -93,6 +93,10 @@ impl TopicClient {
         config.set("allow.auto.create.topics", "false");
         // What is fetched ahead is memory: this much, and one more answer of each broker.
         config.set("queued.max.messages.kbytes", "16384");
+        if options.group.is_none() {
+            // Nobody waits for a reader of all partitions whose sink stands still.
+            config.set("max.poll.interval.ms", "86400000");
+        }
         config.set_log_level(RDKafkaLogLevel::Error);
         for (name, value) in &options.properties {
             if OWN_PROPERTIES.contains(&name.as_str()) {

@@ -9,16 +9,23 @@ use crate::formats::format::Format;
 use crate::formats::payload::PayloadDecoder;
 use crate::query::PipelineSpec;
 use crate::record::{Record, Sequence};
-use crate::row::Row;
+use crate::row::{Row, Value};
 use crate::rows::{CompileOptions, RowEmission, RowPipeline};
 use crate::time::Timestamp;
 use std::num::NonZeroU64;
+
+/// The name of the field that has the key of a record: the partition key in Kinesis, the key in
+/// Kafka.
+const KEY: &str = "_key";
 
 /// A pipeline declared as text, over a stream's records. A payload is one JSON object, or one line
 /// if the specification's `format` is `clf`, `vhost` or `lines`.
 ///
 /// An empty payload is treated like an empty line of a file: it is a record of `lines`, and is
 /// skipped in the other formats.
+///
+/// The field `_key` is the partition key of the record, unless the payload has a field of this
+/// name.
 ///
 /// Event times come from the specification's `time`; without it they are the arrival times, and a
 /// record without an arrival time is a dead letter. With `strict = true` a record that cannot be
@@ -42,6 +49,8 @@ pub struct Declared {
     /// True if the specification names the format.
     format_is_given: bool,
     row: Row,
+    /// The field that has the key of a record.
+    key_slot: Option<usize>,
     /// The number of further parts of the record so far.
     parts: u64,
     tracer: Option<Tracer>,
@@ -62,7 +71,16 @@ impl Declared {
         let pipeline = spec.compile(&options)?;
         let decoder = PayloadDecoder::new(format, pipeline.fields(), &options.limits)?;
         let row = pipeline.new_row();
-        Ok(Declared { pipeline, decoder, format_is_given: is_given, row, parts: 0, tracer: None })
+        let key_slot = pipeline.fields().iter().position(|field| field == KEY);
+        Ok(Declared {
+            pipeline,
+            decoder,
+            format_is_given: is_given,
+            row,
+            key_slot,
+            parts: 0,
+            tracer: None,
+        })
     }
 
     /// Sets who is told of every Nth record what became of it, and why: see [`RowPipeline::trace`].
@@ -105,6 +123,9 @@ impl Declared {
             Ok(false) => return Ok(self.skip_blank(shard, sequence)),
             Err(error) => return self.undecodable(shard, record, sequence, error),
         }
+        if let Some(slot) = self.key_slot {
+            self.set_key(slot, record);
+        }
         let outcome = self
             .pipeline
             .push(shard, &mut self.row, record.arrival, sequence)
@@ -112,6 +133,17 @@ impl Declared {
         Ok(outcome.map_dead_letter(|reason| {
             self.refused(record, Error::new(ErrorKind::InvalidRecord, reason))
         }))
+    }
+
+    /// Sets the field of the key, unless the payload has a field of this name. Bytes that are not
+    /// UTF-8 are missing.
+    fn set_key(&mut self, slot: usize, record: &Record) {
+        if !matches!(self.row.value(slot), Value::Missing) || record.partition_key.is_empty() {
+            return;
+        }
+        if let Ok(key) = std::str::from_utf8(&record.partition_key) {
+            self.row.set_unescaped(slot, key);
+        }
     }
 
     #[cold]
