@@ -332,7 +332,7 @@ mod tests {
         #[test]
         fn an_integer_is_its_digits(number: u64, shift in 0u32..64) {
             let number = number >> shift;
-            prop_assert_eq!(SequenceNumber::from(number).as_str(), number.to_string());
+            prop_assert_eq!(SequenceNumber::from(number).to_string(), number.to_string());
         }
 
         #[test]
