@@ -5,6 +5,7 @@ mod ordered;
 mod partition;
 mod per_group;
 mod persistence;
+mod table;
 
 #[cfg(feature = "spec")]
 pub(crate) use ordered::OrderedGroups;
@@ -15,13 +16,13 @@ use super::groups::{Groups, Other};
 use super::partition::PartsVisitor;
 use super::{Aggregate, Hints, Invertible, PerGroup, Persistence};
 use crate::error::{Error, ErrorKind};
-use crate::hash::Map;
 use crate::key::{BorrowedKey, Key, LookupKey};
 use crate::limits::Limits;
 use crate::sorted_keys::positions_in_order;
 use crate::time::Timestamp;
 use std::borrow::Borrow;
 use std::hash::Hash;
+use table::{ROWS_MAX, Table};
 
 /// Computes `inner` once per key. Created by [`group_by`] and [`group_by_value`].
 ///
@@ -92,7 +93,7 @@ pub enum Overflow {
 /// ```
 #[derive(Clone, Debug)]
 pub struct GroupByAccumulator<K, A> {
-    groups: Map<K, Group<A>>,
+    groups: Table<K, Group<A>>,
     other: Option<Group<A>>,
     /// The largest key that was kept when groups were last moved to `other`. The limit allows no
     /// more keys than those up to it, so every larger key belongs to `other`.
@@ -198,7 +199,7 @@ impl<E, A> GroupBy<E, A> {
     }
 
     /// Sets the maximum number of groups, at least 1. Default: that of [`Limits::groups_max`],
-    /// 1,000,000.
+    /// 1,000,000. More than 3 billion count as 3 billion.
     ///
     /// With [`Overflow::Other`] there may be up to a quarter more for some time, so that many of
     /// the largest keys are moved to `other` at a time.
@@ -216,7 +217,8 @@ impl<E, A> GroupBy<E, A> {
     /// ```
     #[must_use]
     pub fn groups_max(mut self, groups_max: usize) -> Self {
-        self.groups_max = groups_max;
+        // A quarter more are held for some time.
+        self.groups_max = groups_max.min(ROWS_MAX / 4 * 3);
         self
     }
 
@@ -454,7 +456,7 @@ impl<E, A> GroupBy<E, A> {
         let kept = self.groups_max.clamp(1, keys.len().max(1));
         let (_, threshold, _) = keys.select_nth_unstable(kept - 1);
         let threshold = threshold.clone();
-        let moved: Vec<_> = state.groups.extract_if(|key, _| *key > threshold).collect();
+        let moved = state.groups.extract_if(|key| *key > threshold);
         state.threshold = Some(threshold);
         let keys: Vec<_> = moved.iter().map(|(key, _)| key).collect();
         let order = positions_in_order::<E::Key>(&keys);
@@ -515,7 +517,7 @@ impl<E, A> GroupBy<E, A> {
         E: KeyOf<R>,
         A: Aggregate<R>,
     {
-        for (key, group) in &from.groups {
+        for (key, group) in from.groups.iter() {
             let Some(known) = into.groups.get_mut(key.borrow()) else {
                 let mut group = group.clone();
                 if into.prepared {
@@ -546,12 +548,6 @@ impl<E, A> GroupBy<E, A> {
     }
 }
 
-/// Returns the slots of a table with this many groups: a power of two, an eighth of which stays
-/// free, as in hashbrown's tables.
-fn table_places(groups: usize) -> usize {
-    if groups == 0 { 0 } else { groups.saturating_mul(8).div_ceil(7).next_power_of_two().max(4) }
-}
-
 impl<R: ?Sized, E: KeyOf<R>, A: Aggregate<R>> Aggregate<R> for GroupBy<E, A> {
     type Accumulator = GroupByAccumulator<<E::Key as Key>::Owned, A::Accumulator>;
     type Output = Groups<<E::Key as Key>::Owned, A::Output>;
@@ -565,7 +561,7 @@ impl<R: ?Sized, E: KeyOf<R>, A: Aggregate<R>> Aggregate<R> for GroupBy<E, A> {
 
     fn init(&self) -> Self::Accumulator {
         GroupByAccumulator {
-            groups: Map::default(),
+            groups: Table::default(),
             other: None,
             threshold: None,
             overflow_failed: false,
@@ -704,10 +700,9 @@ impl<R: ?Sized, E: KeyOf<R>, A: Aggregate<R>> Aggregate<R> for GroupBy<E, A> {
     /// O(1). The heap bytes of keys and inner accumulators are counted as they grow. The table
     /// counts as one that was built for the present number of groups.
     fn state_bytes(&self, accumulator: &Self::Accumulator) -> usize {
-        // One control byte per slot.
-        let place = size_of::<(<E::Key as Key>::Owned, Group<A::Accumulator>)>() + 1;
+        let groups = accumulator.groups.len();
         size_of_val(accumulator)
-            + table_places(accumulator.groups.len()) * place
+            + Table::<<E::Key as Key>::Owned, Group<A::Accumulator>>::bytes(groups)
             + accumulator.heap_bytes
     }
 
@@ -766,7 +761,7 @@ impl<R: ?Sized, E: KeyOf<R>, A: Aggregate<R>>
         part: &GroupByAccumulator<<E::Key as Key>::Owned, A::Accumulator>,
     ) -> bool {
         let Some(inverse) = self.inner.inverse() else { return false };
-        for (key, group) in &part.groups {
+        for (key, group) in part.groups.iter() {
             let Some(known) = from.groups.get_mut(key.borrow()) else { return false };
             let before = self.group_heap_bytes::<R>(key, known);
             let rest = known.records.checked_sub(group.records);

@@ -65,8 +65,8 @@ impl Pending {
                 Some((group(&key, fields), values))
             }
             Rows::Walked(walk, positions) => {
-                let key = walk.key(positions.next()?)?;
-                let values = plan.columns(&self.emission, Some(key), walk.values(key));
+                let (key, calls) = walk.row(positions.next()?)?;
+                let values = plan.columns(&self.emission, Some(key), calls);
                 Some((group(key, fields), values))
             }
         }

@@ -1,18 +1,22 @@
 //! Groups that are read one by one, in ascending order of their keys.
 
 use super::{Group, GroupBy, GroupByAccumulator};
-use crate::hash::Map;
 use crate::key::ByteKey;
-use crate::sorted_keys::SortedKeys;
+use crate::sketch::prefetch::prefetch;
+use crate::sorted_keys::order_of;
 
 /// Fewer groups than this are answered together: their rows take little memory. In unit tests few
 /// groups are many.
 const GROUPS_MIN: usize = if cfg!(test) { 3 } else { 4096 };
 
+/// Groups are brought close to the CPU before they are read.
+const GROUPS_AHEAD: usize = 16;
+
 /// The groups of an accumulator, in ascending order of their keys.
 pub(crate) struct OrderedGroups<A> {
-    groups: Map<ByteKey, Group<A>>,
-    keys: SortedKeys,
+    groups: Vec<(ByteKey, Group<A>)>,
+    /// The index of the group at each position.
+    order: Vec<u32>,
     other: Option<Group<A>>,
 }
 
@@ -24,24 +28,27 @@ impl<E, A> GroupBy<E, A> {
 }
 
 impl<A> OrderedGroups<A> {
+    /// Takes the groups out of their table, in which each would have to be found by its key.
     pub(crate) fn new(accumulator: GroupByAccumulator<ByteKey, A>) -> Self {
         let GroupByAccumulator { groups, other, .. } = accumulator;
-        let keys = SortedKeys::new::<[u8]>(groups.keys());
-        OrderedGroups { groups, keys, other }
+        let groups = groups.into_rows();
+        let order = order_of(groups.len(), |index| {
+            groups.get(index as usize).map_or(&[][..], |(key, _)| &**key)
+        });
+        OrderedGroups { groups, order, other }
     }
 
     pub(crate) fn len(&self) -> usize {
         self.groups.len()
     }
 
-    /// Returns the key at a position of the order.
-    pub(crate) fn key(&self, position: usize) -> Option<&[u8]> {
-        self.keys.key(position)
-    }
-
-    /// Returns the accumulator of a group.
-    pub(crate) fn get(&self, key: &[u8]) -> Option<&A> {
-        self.groups.get(key).map(|group| &group.accumulator)
+    /// Returns the key and the accumulator at a position of the order.
+    pub(crate) fn get(&self, position: usize) -> Option<(&[u8], &A)> {
+        if let Some(ahead) = self.order.get(position.saturating_add(GROUPS_AHEAD)) {
+            prefetch(&self.groups, *ahead as usize);
+        }
+        let (key, group) = self.groups.get(*self.order.get(position)? as usize)?;
+        Some((key, &group.accumulator))
     }
 
     /// Returns the accumulator of all groups past the limit.

@@ -116,7 +116,7 @@ impl<R: ?Sized, E: KeyOf<R>, A: Aggregate<R>> Partition<R, GroupBy<E, A>> for By
         if accumulator.other.is_some() {
             return None;
         }
-        let groups = accumulator.groups.into_iter();
+        let groups = accumulator.groups.into_rows().into_iter();
         Some(groups.map(|(key, group)| (key, (group.records, group.accumulator))).collect())
     }
 }

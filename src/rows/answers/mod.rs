@@ -186,8 +186,7 @@ impl AnswerPlan {
         let mut retracted = Vec::new();
         let mut ordered = order::Ordered::new(&self.sort, self.limit, is_revision);
         for position in 0..walk.len() {
-            let Some(key) = walk.key(position) else { continue };
-            let calls = walk.values_of(key, &self.asked);
+            let Some((key, calls)) = walk.row_of(position, &self.asked) else { continue };
             let row = self.values(emission, Some(key), &calls);
             if self.holds(&row) {
                 ordered.push(position, self.sort.iter().map(|sort| row.value(&sort.answer)));

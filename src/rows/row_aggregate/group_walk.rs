@@ -60,18 +60,23 @@ impl GroupWalk {
 
     /// Returns the key of the group at a position.
     pub(in crate::rows) fn key(&self, position: usize) -> Option<&[u8]> {
-        self.groups.key(position)
+        self.groups.get(position).map(|(key, _)| key)
     }
 
-    /// Returns the values of a group's aggregates.
-    pub(in crate::rows) fn values(&self, key: &[u8]) -> Vec<OutputValue> {
-        self.groups.get(key).map_or_else(Vec::new, |cells| self.columns.output(cells))
+    /// Returns the key of the group at a position, and the values of its aggregates.
+    pub(in crate::rows) fn row(&self, position: usize) -> Option<(&[u8], Vec<OutputValue>)> {
+        let (key, cells) = self.groups.get(position)?;
+        Some((key, self.columns.output(cells)))
     }
 
-    /// Returns the values of the wanted aggregates of a group. The others are null.
-    pub(in crate::rows) fn values_of(&self, key: &[u8], wanted: &[bool]) -> Vec<OutputValue> {
-        let cells = self.groups.get(key);
-        cells.map_or_else(Vec::new, |cells| self.columns.output_of(cells, wanted))
+    /// As [`row`](GroupWalk::row), with only the wanted values. The others are null.
+    pub(in crate::rows) fn row_of(
+        &self,
+        position: usize,
+        wanted: &[bool],
+    ) -> Option<(&[u8], Vec<OutputValue>)> {
+        let (key, cells) = self.groups.get(position)?;
+        Some((key, self.columns.output_of(cells, wanted)))
     }
 
     /// Returns the values of the row `(other)`.

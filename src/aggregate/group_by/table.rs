@@ -1,0 +1,233 @@
+//! The groups of an accumulator: rows in a vector, and an index from the hash of a key to its row.
+//!
+//! A table of many rows grows without reading one: the index has a part of each hash, and the
+//! memory of a large vector is usually extended in its place. So a row may be wide, and empty slots
+//! cost only the index.
+
+use crate::hash::HashKeys;
+use hashbrown::hash_table::OccupiedEntry;
+use hashbrown::{Equivalent, HashTable};
+use std::fmt;
+use std::hash::{BuildHasher, Hash};
+
+/// Maximum number of rows: their numbers have 32 bits.
+pub(super) const ROWS_MAX: usize = u32::MAX as usize;
+
+/// Up to this number of rows the vector doubles. Past that it grows by a quarter.
+const ROWS_DOUBLED_MAX: usize = 1 << 12;
+
+/// A map from keys to values, in the order in which the keys were inserted if none was removed.
+#[derive(Clone)]
+pub(super) struct Table<K, V> {
+    index: HashTable<Slot>,
+    rows: Vec<(K, V)>,
+    hash_keys: HashKeys,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Slot {
+    /// The upper half of the key's hash.
+    tag: u32,
+    row: u32,
+}
+
+impl Slot {
+    /// Returns the hash by which the index finds the slot. Both ends of it have bits of the tag.
+    #[inline(always)]
+    fn hash(&self) -> u64 {
+        u64::from(self.tag) << 32 | u64::from(self.tag)
+    }
+}
+
+impl<K, V> Default for Table<K, V> {
+    fn default() -> Self {
+        Table { index: HashTable::new(), rows: Vec::new(), hash_keys: HashKeys::default() }
+    }
+}
+
+impl<K: fmt::Debug, V: fmt::Debug> fmt::Debug for Table<K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.iter()).finish()
+    }
+}
+
+impl<K, V> Table<K, V> {
+    pub(super) fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    pub(super) fn iter(&self) -> impl ExactSizeIterator<Item = (&K, &V)> {
+        self.rows.iter().map(|(key, value)| (key, value))
+    }
+
+    pub(super) fn keys(&self) -> impl ExactSizeIterator<Item = &K> {
+        self.rows.iter().map(|(key, _)| key)
+    }
+
+    pub(super) fn values(&self) -> impl ExactSizeIterator<Item = &V> {
+        self.rows.iter().map(|(_, value)| value)
+    }
+
+    pub(super) fn values_mut(&mut self) -> impl ExactSizeIterator<Item = &mut V> {
+        self.rows.iter_mut().map(|(_, value)| value)
+    }
+
+    pub(super) fn into_rows(self) -> Vec<(K, V)> {
+        self.rows
+    }
+
+    /// Returns the bytes of a table with this number of rows, without what keys and values have on
+    /// the heap: rows, and slots of which an eighth stays free, with a control byte each.
+    pub(super) fn bytes(rows: usize) -> usize {
+        let slots = match rows {
+            0 => 0,
+            rows => rows.saturating_mul(8).div_ceil(7).next_power_of_two().max(4),
+        };
+        rows * size_of::<(K, V)>() + slots * (size_of::<Slot>() + 1)
+    }
+}
+
+impl<K: Hash + Eq, V> Table<K, V> {
+    #[inline(always)]
+    fn tag_of<Q: Hash + ?Sized>(&self, key: &Q) -> u32 {
+        (self.hash_keys.hash_one(key) >> 32) as u32
+    }
+
+    #[inline(always)]
+    fn row_of<Q: Hash + Equivalent<K> + ?Sized>(&self, key: &Q) -> Option<usize> {
+        let tag = self.tag_of(key);
+        let is_of_key = |slot: &Slot| {
+            let row = self.rows.get(slot.row as usize);
+            slot.tag == tag && row.is_some_and(|(kept, _)| key.equivalent(kept))
+        };
+        let slot = self.index.find(Slot { tag, row: 0 }.hash(), is_of_key)?;
+        Some(slot.row as usize)
+    }
+
+    #[inline(always)]
+    pub(super) fn get<Q: Hash + Equivalent<K> + ?Sized>(&self, key: &Q) -> Option<&V> {
+        let row = self.row_of(key)?;
+        self.rows.get(row).map(|(_, value)| value)
+    }
+
+    #[inline(always)]
+    pub(super) fn get_mut<Q: Hash + Equivalent<K> + ?Sized>(&mut self, key: &Q) -> Option<&mut V> {
+        let row = self.row_of(key)?;
+        self.rows.get_mut(row).map(|(_, value)| value)
+    }
+
+    pub(super) fn contains_key<Q: Hash + Equivalent<K> + ?Sized>(&self, key: &Q) -> bool {
+        self.row_of(key).is_some()
+    }
+
+    /// Inserts a key, or replaces its value.
+    pub(super) fn insert(&mut self, key: K, value: V) {
+        if let Some(known) = self.get_mut(&key) {
+            *known = value;
+            return;
+        }
+        let slot = Slot { tag: self.tag_of(&key), row: self.rows.len() as u32 };
+        if self.rows.len() == self.rows.capacity() && self.rows.len() >= ROWS_DOUBLED_MAX {
+            self.rows.reserve_exact(self.rows.len() / 4);
+        }
+        self.rows.push((key, value));
+        self.index.insert_unique(slot.hash(), slot, Slot::hash);
+    }
+
+    /// Removes a key. The last row takes its place.
+    pub(super) fn remove<Q: Hash + Equivalent<K> + ?Sized>(&mut self, key: &Q) {
+        let Some(row) = self.row_of(key) else { return };
+        let tag = self.tag_of(key);
+        self.slot(tag, row, |entry| drop(entry.remove()));
+        let last = self.rows.len() - 1;
+        if let Some((key, _)) = self.rows.last()
+            && row != last
+        {
+            let tag = self.tag_of(key);
+            self.slot(tag, last, |mut entry| entry.get_mut().row = row as u32);
+        }
+        self.rows.swap_remove(row);
+    }
+
+    /// Changes the slot of a row.
+    fn slot(
+        &mut self,
+        tag: u32,
+        row: usize,
+        change: impl FnOnce(OccupiedEntry<'_, Slot>),
+    ) {
+        let hash = Slot { tag, row: 0 }.hash();
+        if let Ok(entry) = self.index.find_entry(hash, |slot| slot.row as usize == row) {
+            change(entry);
+        }
+    }
+
+    /// Removes and returns the rows for which `is_wanted` returns true.
+    pub(super) fn extract_if(&mut self, is_wanted: impl Fn(&K) -> bool) -> Vec<(K, V)> {
+        let rows = std::mem::take(&mut self.rows);
+        let (wanted, others): (Vec<_>, Vec<_>) =
+            rows.into_iter().partition(|(key, _)| is_wanted(key));
+        self.index.clear();
+        others.into_iter().for_each(|(key, value)| self.insert(key, value));
+        wanted
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeMap;
+
+    #[derive(Clone, Debug)]
+    enum Step {
+        Insert(u8, u32),
+        Remove(u8),
+        Extract(u8),
+    }
+
+    fn steps() -> impl Strategy<Value = Vec<Step>> {
+        let step = prop_oneof![
+            6 => (any::<u8>(), any::<u32>()).prop_map(|(key, value)| Step::Insert(key, value)),
+            3 => any::<u8>().prop_map(Step::Remove),
+            1 => any::<u8>().prop_map(Step::Extract),
+        ];
+        prop::collection::vec(step, 0..400)
+    }
+
+    proptest! {
+        #[test]
+        fn a_table_is_a_map(steps in steps()) {
+            let (mut table, mut map) = (Table::default(), BTreeMap::new());
+            for step in steps {
+                match step {
+                    Step::Insert(key, value) => {
+                        table.insert(key, value);
+                        map.insert(key, value);
+                    }
+                    Step::Remove(key) => {
+                        table.remove(&key);
+                        map.remove(&key);
+                    }
+                    Step::Extract(above) => {
+                        let taken: BTreeMap<_, _> =
+                            table.extract_if(|key| *key > above).into_iter().collect();
+                        let expected: BTreeMap<_, _> =
+                            map.extract_if(.., |key, _| *key > above).collect();
+                        prop_assert_eq!(taken, expected);
+                    }
+                }
+                prop_assert!((0..=255).all(|key| table.get(&key) == map.get(&key)));
+                prop_assert!((0..=255).all(|key| table.contains_key(&key) == map.contains_key(&key)));
+                prop_assert_eq!((table.len(), table.is_empty()), (map.len(), map.is_empty()));
+            }
+            let rows: BTreeMap<_, _> = table.iter().map(|(key, value)| (*key, *value)).collect();
+            prop_assert_eq!(&rows, &map);
+            prop_assert_eq!(table.into_rows().len(), map.len());
+        }
+    }
+}
