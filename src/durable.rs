@@ -2,6 +2,7 @@
 
 use crate::codec::{Reader, Writer};
 use crate::error::Error;
+use crate::key::ByteKey;
 use crate::time::Timestamp;
 use std::cmp::Ordering;
 
@@ -225,6 +226,26 @@ impl Durable for Box<[u8]> {
 
     fn heap_bytes(&self) -> usize {
         self.len()
+    }
+
+    fn order(&self, other: &Self) -> Ordering {
+        self.cmp(other)
+    }
+}
+
+impl Durable for ByteKey {
+    const NAME: &'static str = "bytes";
+
+    fn write(&self, writer: &mut Writer) {
+        writer.bytes(self);
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, Error> {
+        reader.bytes().map(ByteKey::from)
+    }
+
+    fn heap_bytes(&self) -> usize {
+        ByteKey::heap_bytes(self)
     }
 
     fn order(&self, other: &Self) -> Ordering {

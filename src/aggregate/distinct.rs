@@ -80,6 +80,18 @@ const EXACT_MAX_MAX: usize = 1 << 20;
 #[derive(Clone, Debug)]
 pub struct DistinctAccumulator(State);
 
+#[cfg(feature = "spec")]
+impl DistinctAccumulator {
+    /// Returns the hashes of the keys, or `None` if there are more than `keys_max` keys or a hash
+    /// is not known.
+    pub(crate) fn few(&self, keys_max: usize) -> Option<impl Iterator<Item = u64>> {
+        match &self.0 {
+            State::Exact(hashes) if hashes.len() <= keys_max => Some(hashes.keys().copied()),
+            _ => None,
+        }
+    }
+}
+
 #[derive(Clone, Debug)]
 enum State {
     /// The stable hashes of all keys.
@@ -279,7 +291,23 @@ impl<E> Distinct<E> {
         Self::sketch_of(hashes, self.precision, self.exact_max as u64 + 1)
     }
 
-    fn add_hash(&self, accumulator: &mut DistinctAccumulator, hash: u64) {
+    /// Returns the hash of a record's key.
+    #[inline]
+    pub(crate) fn hash_of<R: ?Sized>(&self, record: &R) -> u64
+    where
+        E: KeyOf<R>,
+    {
+        self.key.key(record).stable_hash(self.seed)
+    }
+
+    /// Returns the number of keys that are counted exactly.
+    #[cfg(feature = "spec")]
+    pub(crate) fn exact_max(&self) -> usize {
+        self.exact_max
+    }
+
+    /// Adds the hash of a key.
+    pub(crate) fn add_hash(&self, accumulator: &mut DistinctAccumulator, hash: u64) {
         match &mut accumulator.0 {
             State::Sketch(sketch) => sketch.add(hash),
             State::Exact(hashes) => {
@@ -381,7 +409,7 @@ impl<R: ?Sized, E: KeyOf<R>> Aggregate<R> for Distinct<E> {
 
     #[inline]
     fn add(&self, accumulator: &mut DistinctAccumulator, record: &R, _time: Timestamp) {
-        self.add_hash(accumulator, self.key.key(record).stable_hash(self.seed));
+        self.add_hash(accumulator, self.hash_of(record));
     }
 
     fn merge(

@@ -424,7 +424,7 @@ impl<E, A> GroupBy<E, A> {
         self.inner.add(&mut group.accumulator, record, time);
         let key = key.to_key();
         state.heap_bytes += self.group_heap_bytes::<R>(&key, &group);
-        state.groups.insert(key, group);
+        state.groups.insert_new(key, group);
         if state.groups.len() > self.groups_held_max() && !state.overflow_failed {
             self.move_largest_to_other::<R>(state);
         }
@@ -524,7 +524,7 @@ impl<E, A> GroupBy<E, A> {
                     self.prepare_group::<R>(&mut group);
                 }
                 into.heap_bytes += self.group_heap_bytes::<R>(key, &group);
-                into.groups.insert(key.clone(), group);
+                into.groups.insert_new(key.clone(), group);
                 continue;
             };
             let before = self.inner.state_bytes(&known.accumulator);

@@ -59,6 +59,15 @@ impl Answer for Extreme {
 }
 
 /// A key.
+impl Answer for ByteKey {
+    const KIND: ColumnKind = ColumnKind::Plain;
+
+    fn value(self) -> OutputValue {
+        key::decode(&self)
+    }
+}
+
+/// A key.
 impl Answer for Box<[u8]> {
     const KIND: ColumnKind = ColumnKind::Plain;
 

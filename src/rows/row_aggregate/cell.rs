@@ -2,20 +2,21 @@
 
 use super::answer::{Answer, ColumnKind};
 use super::extreme::{Extreme, OrderedValue};
-use super::mixed::{MixedMoments, MixedSum};
+use super::held::{Boxed, FewHashes, FewKeys, FewNumbers, Held, Inline, ShortSum};
+use super::mixed::MixedMoments;
 use super::source::{
     AllRows, ItsRank, Itself, KeyAt, NumberAt, OrderAt, RankedKey, RankedKeyAt, TestAt,
     WeightedKey, WeightedKeyAt,
 };
 use crate::aggregate::{
-    Aggregate, Count, DEFAULT_ACCURACY, Distinct, DistinctAccumulator, First, Last, LogBuckets,
-    Max, MaxBy, Mean, MeanAccumulator, Min, MinBy, Persistence, Quantile, Reductions, TopK,
-    TopKByWeight, Variance,
+    Aggregate, Count, DEFAULT_ACCURACY, Distinct, First, Last, LogBuckets, Max, MaxBy, Mean, Min,
+    MinBy, Persistence, Quantile, Reductions, TopK, TopKByWeight, Variance,
 };
 use crate::codec::{Reader, Writer};
 use crate::error::{Error, ErrorKind};
+use crate::key::ByteKey;
 use crate::row::{Number, OutputValue, Row};
-use crate::sketch::{LogHistogram, SpaceSaving};
+use crate::sketch::{LogHistogram, TopRow};
 use crate::time::Timestamp;
 use std::fmt;
 
@@ -41,12 +42,12 @@ pub(super) fn mismatch() -> Error {
 pub(crate) const TOP_ROWS_MIN: usize = 100;
 
 /// Makes the states of a list of aggregates, each with its name in descriptions, its source and the
-/// record that the source hands over, its accumulator as it is held (of at most 40 bytes; what is
-/// larger is in a box), its [`Cost`], and what else describes it.
+/// record that the source hands over, the form in which its accumulator is held, its [`Cost`], and
+/// what else describes it.
 macro_rules! states {
     ($(
         $(#[$doc:meta])*
-        $name:ident $word:literal: $source:ident, $aggregate:ty, $record:ty, $cell:ty, $cost:ident
+        $name:ident $word:literal: $source:ident, $aggregate:ty, $record:ty, $held:ty, $cost:ident
         $(, $parameter:expr)?;
     )*) => {
         /// What a state is of.
@@ -58,14 +59,15 @@ macro_rules! states {
         /// The accumulator of one state.
         #[derive(Clone, Debug)]
         pub(crate) enum Cell {
-            $($name($cell),)*
+            $($name($held),)*
         }
 
         impl StateSpec {
             pub(super) fn init(&self) -> Cell {
                 match self {
                     $(StateSpec::$name(_, typed) => {
-                        Cell::$name(<$aggregate as Aggregate<$record>>::init(typed).into())
+                        let accumulator = <$aggregate as Aggregate<$record>>::init(typed);
+                        Cell::$name(<$held as Held<$record, $aggregate>>::of(typed, accumulator))
                     })*
                 }
             }
@@ -75,7 +77,7 @@ macro_rules! states {
                 match (self, cell) {
                     $((StateSpec::$name(source, typed), Cell::$name(cell)) => {
                         source.with(row, |record| {
-                            <$aggregate as Aggregate<$record>>::add(typed, cell, record, time)
+                            <$held as Held<$record, $aggregate>>::add(cell, typed, record, time)
                         })
                     })*
                     _ => debug_assert!(false, "a cell of another specification"),
@@ -85,7 +87,7 @@ macro_rules! states {
             pub(super) fn merge(&self, into: &mut Cell, from: &Cell) -> Result<(), Error> {
                 match (self, into, from) {
                     $((StateSpec::$name(_, typed), Cell::$name(into), Cell::$name(from)) => {
-                        <$aggregate as Aggregate<$record>>::merge(typed, into, from)
+                        <$held as Held<$record, $aggregate>>::merge(into, typed, from)
                     })*
                     _ => Err(mismatch()),
                 }
@@ -104,9 +106,9 @@ macro_rules! states {
             pub(super) fn prepare(&self, cell: &mut Cell) {
                 match (self, cell) {
                     $((StateSpec::$name(_, typed), Cell::$name(cell)) => {
-                        <$aggregate as Aggregate<$record>>::inverse(typed)
-                            .into_iter()
-                            .for_each(|inverse| inverse.prepare(cell))
+                        if let Some(inverse) = <$aggregate as Aggregate<$record>>::inverse(typed) {
+                            <$held as Held<$record, $aggregate>>::prepare(cell, typed, inverse);
+                        }
                     })*
                     _ => {}
                 }
@@ -116,8 +118,12 @@ macro_rules! states {
             pub(super) fn is_exact(&self, cell: &Cell) -> bool {
                 match (self, cell) {
                     $((StateSpec::$name(_, typed), Cell::$name(cell)) => {
-                        <$aggregate as Aggregate<$record>>::inverse(typed)
-                            .is_some_and(|inverse| inverse.is_exact(cell))
+                        let inverse = <$aggregate as Aggregate<$record>>::inverse(typed);
+                        inverse.is_some_and(|inverse| {
+                            <$held as Held<$record, $aggregate>>::read(cell, typed, |cell| {
+                                inverse.is_exact(cell)
+                            })
+                        })
                     })*
                     _ => false,
                 }
@@ -127,8 +133,12 @@ macro_rules! states {
             pub(super) fn subtract(&self, from: &mut Cell, part: &Cell) -> bool {
                 match (self, from, part) {
                     $((StateSpec::$name(_, typed), Cell::$name(from), Cell::$name(part)) => {
-                        <$aggregate as Aggregate<$record>>::inverse(typed)
-                            .is_some_and(|inverse| inverse.subtract(from, part))
+                        let inverse = <$aggregate as Aggregate<$record>>::inverse(typed);
+                        inverse.is_some_and(|inverse| {
+                            <$held as Held<$record, $aggregate>>::subtract(
+                                from, typed, inverse, part,
+                            )
+                        })
                     })*
                     _ => false,
                 }
@@ -138,7 +148,9 @@ macro_rules! states {
             pub(super) fn output(&self, cell: &Cell) -> OutputValue {
                 match (self, cell) {
                     $((StateSpec::$name(_, typed), Cell::$name(cell)) => {
-                        <$aggregate as Aggregate<$record>>::output(typed, cell).value()
+                        <$held as Held<$record, $aggregate>>::read(cell, typed, |cell| {
+                            <$aggregate as Aggregate<$record>>::output(typed, cell).value()
+                        })
                     })*
                     _ => OutputValue::Null,
                 }
@@ -157,10 +169,7 @@ macro_rules! states {
             pub(super) fn heap_bytes(&self, cell: &Cell) -> usize {
                 match (self, cell) {
                     $((StateSpec::$name(_, typed), Cell::$name(cell)) => {
-                        let bytes = <$aggregate as Aggregate<$record>>::state_bytes(typed, cell);
-                        let own = size_of::<<$aggregate as Aggregate<$record>>::Accumulator>();
-                        // What is in a box is on the heap as a whole.
-                        if size_of::<$cell>() < own { bytes } else { bytes - own }
+                        <$held as Held<$record, $aggregate>>::heap_bytes(cell, typed)
                     })*
                     _ => 0,
                 }
@@ -192,7 +201,8 @@ macro_rules! states {
             pub(super) fn seed_fingerprint(&self) -> u64 {
                 match self {
                     $(StateSpec::$name(_, typed) => {
-                        <$aggregate as Persistence<$record, <$aggregate as Aggregate<$record>>::Accumulator>>::seed_fingerprint(typed)
+                        let typed = &**typed;
+                        Persistence::<$record, Whole<$record, $aggregate>>::seed_fingerprint(typed)
                     })*
                 }
             }
@@ -200,7 +210,11 @@ macro_rules! states {
             pub(super) fn encode(&self, cell: &Cell, writer: &mut Writer) -> Result<(), Error> {
                 match (self, cell) {
                     $((StateSpec::$name(_, typed), Cell::$name(cell)) => {
-                        <$aggregate as Persistence<$record, <$aggregate as Aggregate<$record>>::Accumulator>>::encode(typed, cell, writer)
+                        <$held as Held<$record, $aggregate>>::read(cell, typed, |cell| {
+                            Persistence::<$record, Whole<$record, $aggregate>>::encode(
+                                &**typed, cell, writer,
+                            )
+                        })
                     })*
                     _ => Err(mismatch()),
                 }
@@ -209,16 +223,23 @@ macro_rules! states {
             pub(super) fn decode(&self, reader: &mut Reader<'_>) -> Result<Cell, Error> {
                 Ok(match self {
                     $(StateSpec::$name(_, typed) => {
-                        Cell::$name(<$aggregate as Persistence<$record, <$aggregate as Aggregate<$record>>::Accumulator>>::decode(typed, reader)?.into())
+                        let accumulator =
+                            Persistence::<$record, Whole<$record, $aggregate>>::decode(
+                                &**typed, reader,
+                            )?;
+                        Cell::$name(<$held as Held<$record, $aggregate>>::of(typed, accumulator))
                     })*
                 })
             }
 
             fn reduce_cell(&self, cell: &mut Cell, tolerance: f64, reductions: &mut Reductions) {
                 match (self, cell) {
-                    $((StateSpec::$name(_, typed), Cell::$name(cell)) => {
-                        <$aggregate as Persistence<$record, <$aggregate as Aggregate<$record>>::Accumulator>>::reduce(
-                            typed, cell, tolerance, reductions,
+                    $((StateSpec::$name(_, typed), Cell::$name(cell))
+                        if <$held as Held<$record, $aggregate>>::SHRINKS =>
+                    {
+                        let whole = <$held as Held<$record, $aggregate>>::whole(cell, typed);
+                        Persistence::<$record, Whole<$record, $aggregate>>::reduce(
+                            &**typed, whole, tolerance, reductions,
                         )
                     })*
                     _ => {}
@@ -228,51 +249,70 @@ macro_rules! states {
     };
 }
 
+/// The accumulator of an aggregate of records.
+type Whole<R, G> = <G as Aggregate<R>>::Accumulator;
+
 /// The largest or smallest value, and its key.
 type BestKey = Option<(Extreme, Box<[u8]>)>;
 
+/// The key with the earliest or the latest event time, and that time.
+type TimedKey = Option<(Timestamp, ByteKey)>;
+
 states! {
     /// All records.
-    Records "records": AllRows, Count, Row, u64, Fixed;
+    Records "records": AllRows, Count, Row, Inline<u64>, Fixed;
     /// Records that pass a test.
-    Passing "passing": TestAt, Count, Row, u64, Fixed;
+    Passing "passing": TestAt, Count, Row, Inline<u64>, Fixed;
     /// Count and sum of a number.
-    Sum "sum": NumberAt, Mean<Itself>, Number, MeanAccumulator<MixedSum>, Fixed;
-    Min "min": OrderAt, Min<Itself>, OrderedValue<'_>, Option<Extreme>, Value;
-    Max "max": OrderAt, Max<Itself>, OrderedValue<'_>, Option<Extreme>, Value;
+    Sum "sum": NumberAt, Mean<Itself>, Number, ShortSum, Fixed;
+    Min "min": OrderAt, Min<Itself>, OrderedValue<'_>, Inline<Option<Extreme>>, Value;
+    Max "max": OrderAt, Max<Itself>, OrderedValue<'_>, Inline<Option<Extreme>>, Value;
     /// Count, sum and sum of squares of a number.
-    Squares "squares": NumberAt, Variance<Itself>, Number, Box<MixedMoments>, Much;
-    /// The key with the earliest event time.
-    First "first": KeyAt, First<Itself>, [u8], Option<(Timestamp, Box<[u8]>)>, Much;
-    /// The key with the latest event time.
-    Last "last": KeyAt, Last<Itself>, [u8], Option<(Timestamp, Box<[u8]>)>, Much;
+    Squares "squares": NumberAt, Variance<Itself>, Number, Boxed<MixedMoments>, Much;
+    First "first": KeyAt, First<Itself>, [u8], Boxed<TimedKey>, Much;
+    Last "last": KeyAt, Last<Itself>, [u8], Boxed<TimedKey>, Much;
     /// A histogram, for quantiles.
-    Histogram "histogram": NumberAt, Quantile<Itself>, Number, Box<LogHistogram>, Much,
+    Histogram "histogram": NumberAt, Quantile<Itself>, Number, FewNumbers, Much,
         |_| DEFAULT_ACCURACY.to_string();
     /// Another histogram, for its buckets.
-    Buckets "buckets": NumberAt, LogBuckets<Itself>, Number, Box<LogHistogram>, Much;
+    Buckets "buckets": NumberAt, LogBuckets<Itself>, Number, Boxed<LogHistogram>, Much;
     /// The key of the smallest value.
-    MinBy "min_by": RankedKeyAt, MinBy<Itself, ItsRank>, RankedKey<'_>, Box<BestKey>, Value;
+    MinBy "min_by": RankedKeyAt, MinBy<Itself, ItsRank>, RankedKey<'_>, Boxed<BestKey>, Value;
     /// The key of the largest value.
-    MaxBy "max_by": RankedKeyAt, MaxBy<Itself, ItsRank>, RankedKey<'_>, Box<BestKey>, Value;
-    Distinct "distinct": KeyAt, Distinct<Itself>, [u8], Box<DistinctAccumulator>, Much;
-    Top "top": KeyAt, TopK<Itself>, [u8], Box<SpaceSaving<[u8]>>, Much,
+    MaxBy "max_by": RankedKeyAt, MaxBy<Itself, ItsRank>, RankedKey<'_>, Boxed<BestKey>, Value;
+    Distinct "distinct": KeyAt, Distinct<Itself>, [u8], FewHashes, Much;
+    Top "top": KeyAt, TopK<Itself>, [u8], FewKeys, Much,
         |top| top.counters_max().to_string();
     /// As `Top`, by sums.
-    Heaviest "heaviest": WeightedKeyAt, TopKByWeight<Itself, Itself>, WeightedKey<'_>,
-        Box<SpaceSaving<[u8]>>, Much, |top| top.counters_max().to_string();
+    Heaviest "heaviest": WeightedKeyAt, TopKByWeight<Itself, Itself>, WeightedKey<'_>, FewKeys,
+        Much, |top| top.counters_max().to_string();
 }
 
 impl StateSpec {
     #[inline]
     pub(super) fn add(&self, cell: &mut Cell, row: &Row, time: Timestamp) {
         match (self, &mut *cell) {
-            (StateSpec::Records(..), Cell::Records(count)) => Count.add(count, row, time),
-            (StateSpec::Sum(source, mean), Cell::Sum(sum)) => match source.short(row) {
-                Some(number) => mean.add(sum, &number, time),
-                None => self.add_rarer(cell, row, time),
-            },
+            (StateSpec::Records(..), Cell::Records(count)) => Count.add(&mut count.0, row, time),
+            (StateSpec::Sum(source, _), Cell::Sum(sum)) => {
+                let is_added = source.short(row).is_some_and(|number| sum.add_short(number));
+                if !is_added {
+                    self.add_rarer(cell, row, time);
+                }
+            }
             _ => self.add_rarer(cell, row, time),
+        }
+    }
+
+    /// Returns the largest rows of a top-k; none of any other state.
+    pub(super) fn top(&self, cell: &Cell, k: usize) -> Vec<TopRow<ByteKey>> {
+        match (self, cell) {
+            (StateSpec::Top(_, typed), Cell::Top(keys)) => {
+                Held::<[u8], _>::read(keys, &**typed, |top| top.top(k))
+            }
+            (StateSpec::Heaviest(_, typed), Cell::Heaviest(keys)) => {
+                Held::<WeightedKey<'_>, _>::read(keys, &**typed, |top| top.top(k))
+            }
+            _ => Vec::new(),
         }
     }
 
@@ -319,6 +359,6 @@ mod tests {
 
     #[test]
     fn a_cell_is_small() {
-        assert!(size_of::<Cell>() <= 40, "{}", size_of::<Cell>());
+        assert!(size_of::<Cell>() <= 24, "{}", size_of::<Cell>());
     }
 }

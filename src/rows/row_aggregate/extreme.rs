@@ -5,6 +5,7 @@ use crate::aggregate::Ranked;
 use crate::codec::{Reader, Writer};
 use crate::durable::Durable;
 use crate::error::Error;
+use crate::key::ByteKey;
 use crate::row::Number;
 use std::cmp::Ordering;
 
@@ -18,13 +19,13 @@ pub(crate) enum OrderedValue<'a> {
     Bytes(&'a [u8]),
 }
 
-/// An [`OrderedValue`] that is kept, in the room of three words.
+/// An [`OrderedValue`] that is kept, in the room of two words.
 #[derive(Clone, Debug)]
 pub(crate) enum Extreme {
     Short(i64),
     Float(f64),
     Wide(Box<i128>),
-    Bytes(Box<[u8]>),
+    Bytes(Box<ByteKey>),
 }
 
 impl Extreme {
@@ -78,7 +79,7 @@ impl Ranked for OrderedValue<'_> {
     fn rank(&self, kept: &Extreme) -> Ordering {
         match (self, kept) {
             (OrderedValue::Short(new), Extreme::Short(kept)) => new.cmp(kept),
-            (OrderedValue::Bytes(new), Extreme::Bytes(kept)) => (*new).cmp(kept),
+            (OrderedValue::Bytes(new), Extreme::Bytes(kept)) => (*new).cmp(&***kept),
             _ => self.rank_any(kept),
         }
     }
@@ -88,7 +89,7 @@ impl Ranked for OrderedValue<'_> {
         match self {
             OrderedValue::Short(integer) => Extreme::Short(integer),
             OrderedValue::Number(number) => Extreme::of(number),
-            OrderedValue::Bytes(bytes) => Extreme::Bytes(bytes.into()),
+            OrderedValue::Bytes(bytes) => Extreme::Bytes(Box::new(bytes.into())),
         }
     }
 
@@ -117,7 +118,7 @@ impl Durable for Extreme {
 
     fn read(reader: &mut Reader<'_>) -> Result<Self, Error> {
         match reader.u8()? {
-            KIND_BYTES => reader.bytes().map(|bytes| Extreme::Bytes(bytes.into())),
+            KIND_BYTES => reader.bytes().map(|bytes| Extreme::Bytes(Box::new(bytes.into()))),
             kind => read_number(kind, reader).map(Extreme::of),
         }
     }
@@ -126,7 +127,7 @@ impl Durable for Extreme {
         match self {
             Extreme::Short(_) | Extreme::Float(_) => 0,
             Extreme::Wide(integer) => size_of_val(&**integer),
-            Extreme::Bytes(bytes) => bytes.len(),
+            Extreme::Bytes(bytes) => size_of_val(&**bytes) + bytes.heap_bytes(),
         }
     }
 }

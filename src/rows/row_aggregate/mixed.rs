@@ -62,6 +62,12 @@ pub struct MixedSum {
 }
 
 impl MixedSum {
+    /// Returns the sum, if it is an integer of 64 bits and no float came.
+    pub(super) fn short(&self) -> Option<i64> {
+        let integers = i64::try_from(self.integers.total()).ok();
+        integers.filter(|_| self.floats.is_none())
+    }
+
     #[inline(never)]
     fn add_other(&mut self, number: Number) {
         match number.narrowed() {

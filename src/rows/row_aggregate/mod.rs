@@ -5,6 +5,7 @@ mod answer;
 mod cell;
 mod extreme;
 mod group_walk;
+mod held;
 mod mixed;
 mod partition;
 mod plan;

@@ -3,13 +3,14 @@
 
 use super::answer::{Answer, ColumnKind, top_of_tuples};
 use super::cell::{Cell, StateSpec, TOP_ROWS_MIN};
+use super::held::Held;
 use super::source::{
     AllRows, ItsRank, Itself, KeyAt, NumberAt, OrderAt, RankedKeyAt, TestAt, WeightedKeyAt,
 };
 use super::{Cells, Columns};
 use crate::aggregate::{
     Count, Distinct, First, Last, LogBuckets, Max, MaxBy, Mean, Min, MinBy, Moments, Quantile,
-    TopK, TopKByWeight, Total, Variance, Wide,
+    TopK, TopKByWeight, Variance, Wide,
 };
 use crate::hash::Seed;
 use crate::query::aggregates::Function;
@@ -242,17 +243,19 @@ impl ColumnAnswer {
         let (Some(state), Some(cell)) = (states.get(self.state), cells.get(self.state)) else {
             return OutputValue::Null;
         };
-        match (self.reading, cell) {
-            (Reading::Own, cell) => state.output(cell),
-            (Reading::ExactEstimate, Cell::Passing(count)) => Estimate::exact(*count).value(),
-            (Reading::Sum, Cell::Sum(mean)) => (mean.count > 0).then(|| mean.sum.total()).value(),
-            (Reading::Stddev, Cell::Squares(squares)) => squares.stddev().value(),
-            (Reading::Quantile(q), Cell::Histogram(histogram)) => histogram.quantile(q).value(),
-            (Reading::Median, Cell::Histogram(histogram)) => histogram.median().value(),
-            (Reading::Top(k), Cell::Top(top) | Cell::Heaviest(top)) => top.top(k).value(),
-            (Reading::TopOfTuples(k), Cell::Top(top) | Cell::Heaviest(top)) => {
-                top_of_tuples(top.top(k))
+        match (self.reading, state, cell) {
+            (Reading::Own, state, cell) => state.output(cell),
+            (Reading::ExactEstimate, _, Cell::Passing(count)) => Estimate::exact(count.0).value(),
+            (Reading::Sum, _, Cell::Sum(sum)) => sum.total().value(),
+            (Reading::Stddev, _, Cell::Squares(squares)) => squares.0.stddev().value(),
+            (Reading::Quantile(q), StateSpec::Histogram(_, typed), Cell::Histogram(numbers)) => {
+                numbers.quantile(typed, q).value()
             }
+            (Reading::Median, StateSpec::Histogram(_, typed), Cell::Histogram(numbers)) => {
+                numbers.read(typed, |histogram| histogram.median()).value()
+            }
+            (Reading::Top(k), state, cell) => state.top(cell, k).value(),
+            (Reading::TopOfTuples(k), state, cell) => top_of_tuples(state.top(cell, k)),
             _ => OutputValue::Null,
         }
     }

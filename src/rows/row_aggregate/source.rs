@@ -2,7 +2,8 @@
 //! where the row has none.
 
 use super::extreme::OrderedValue;
-use crate::aggregate::{KeptValue, KeyOf, ValueOf};
+use crate::aggregate::{KeptValue, KeyOf, ValueOf, Wide};
+use crate::key::ByteKey;
 use crate::row::number::PreparedNumber;
 use crate::row::{Number, Row};
 use std::cmp::Ordering;
@@ -50,6 +51,19 @@ pub(crate) struct WeightedKey<'a> {
     weight: Number,
 }
 
+impl<'a> WeightedKey<'a> {
+    #[cfg(test)]
+    pub(super) fn new(key: &'a [u8], weight: u64) -> Self {
+        WeightedKey { key, weight: Number::Int(i128::from(weight)) }
+    }
+
+    /// Returns the key and its weight, or `None` if the number is no weight.
+    #[inline]
+    pub(super) fn weighted(&self) -> Option<(&'a [u8], u64)> {
+        self.weight.to_weight().map(|weight| (self.key, weight))
+    }
+}
+
 impl AllRows {
     #[inline]
     pub(super) fn with(self, row: &Row, f: impl FnOnce(&Row)) {
@@ -76,9 +90,9 @@ impl NumberAt {
 
     /// The number, if it is an integer as short as nearly all are.
     #[inline]
-    pub(super) fn short(self, row: &Row) -> Option<Number> {
+    pub(super) fn short(self, row: &Row) -> Option<i64> {
         match row.number(self.0) {
-            PreparedNumber::Short(integer) => Some(Number::Int(i128::from(*integer))),
+            PreparedNumber::Short(integer) => Some(*integer),
             _ => None,
         }
     }
@@ -227,10 +241,10 @@ impl<'a> ValueOf<RankedKey<'a>> for Itself {
 }
 
 impl ValueOf<[u8]> for Itself {
-    type Value = Box<[u8]>;
+    type Value = ByteKey;
 
     #[inline]
-    fn value(&self, key: &[u8]) -> Box<[u8]> {
+    fn value(&self, key: &[u8]) -> ByteKey {
         key.into()
     }
 }
