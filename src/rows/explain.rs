@@ -1,5 +1,6 @@
 //! Explains a pipeline and its cost before it runs.
 
+use super::group_memory::GroupMemory;
 use super::row_aggregate::{Plan, StateSpec, TOP_ROWS_MIN};
 use crate::aggregate::{DEFAULT_ACCURACY, DISTINCT_EXACT_MAX, DISTINCT_PRECISION};
 use crate::engine::EngineOptions;
@@ -43,6 +44,7 @@ pub struct Explanation {
     /// The lookups that expressions use, each with its rows and its bytes of memory. They are not
     /// part of the state.
     pub lookups: Vec<(String, usize, usize)>,
+    memory: GroupMemory,
 }
 
 /// Assumed bytes of a key of unknown length.
@@ -79,7 +81,26 @@ impl Explanation {
                 .collect(),
             lateness,
             lookups: Vec::new(),
+            memory: GroupMemory::of(&plan.states),
         }
+    }
+
+    /// Returns the bytes that a number of groups is expected to take in one pane, if each has this
+    /// number of records. The true number is between half and twice as many, unless many records of
+    /// a group have the same key in a top-k or a distinct count: then it is less.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::query::PipelineSpec;
+    /// use streamgauge::rows::CompileOptions;
+    /// let text = "group = \"user\"\nagg = \"count, p99(latency_ms)\"";
+    /// let pipeline = PipelineSpec::from_toml(text, "a.toml")?.compile(&CompileOptions::default())?;
+    /// let expected = |records| pipeline.explain().expected_bytes(1_000_000, records);
+    /// assert!(expected(1) < 300_000_000 && expected(1) < expected(100));
+    /// # Ok::<(), streamgauge::Error>(())
+    /// ```
+    pub fn expected_bytes(&self, groups: usize, records: u64) -> usize {
+        groups.saturating_mul(self.memory.bytes(records))
     }
 
     /// Explains rows that are passed on with these columns, instead of aggregates.

@@ -11,6 +11,7 @@ mod evaluate;
 mod event_time;
 mod explain;
 mod fast;
+mod group_memory;
 mod intake;
 mod json_lines;
 mod lookup;

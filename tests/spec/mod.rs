@@ -8,6 +8,7 @@ mod expressions;
 mod intake;
 mod language;
 mod lookups;
+mod memory;
 mod oracle;
 mod queries;
 mod select;

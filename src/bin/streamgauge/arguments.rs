@@ -1,6 +1,7 @@
 //! The command line: only its grammar.
 
 use crate::copy::{CaptureArguments, CopyArguments};
+use crate::expectation::Expectation;
 use crate::view::serve::ServeOptions;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::num::NonZeroUsize;
@@ -763,6 +764,10 @@ pub(crate) struct OutputArguments {
     /// needed, and how exact each answer is
     #[arg(long)]
     pub(crate) explain: bool,
+    /// With --explain: the memory of this many groups, of 10 records each or of the number behind
+    /// a colon
+    #[arg(long, value_name = "GROUPS[:RECORDS]", requires = "explain")]
+    pub(crate) expect_groups: Option<Expectation>,
     /// Write only errors and losses to standard error: no progress, no notes, no summary
     #[arg(short, long)]
     pub(crate) quiet: bool,

@@ -10,6 +10,7 @@ mod check;
 mod copy;
 mod dead_letters;
 mod early;
+mod expectation;
 mod failure;
 mod finish;
 mod follow;

@@ -82,6 +82,7 @@ pub(crate) fn run_over(
     check_durable(settings, &pipeline)?;
     if spec.explain == Some(true) {
         say(&explained(&pipeline));
+        settings.expected.iter().for_each(|expected| say(&expected.told(&pipeline)));
         if nothing_to_read(settings) {
             return Ok(());
         }

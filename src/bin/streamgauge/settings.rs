@@ -5,6 +5,7 @@ use crate::arguments::{
     PipelineArguments,
 };
 use crate::copy::CopyArguments;
+use crate::expectation::Expectation;
 use crate::failure::Failure;
 use crate::view::html::{Origin, Zone};
 use crate::view::serve::ServeOptions;
@@ -60,6 +61,8 @@ pub(crate) struct Settings {
     pub(crate) flags: Vec<&'static str>,
     /// When the last record was written, if the year of times follows from it.
     pub(crate) written_until: Option<Timestamp>,
+    /// The groups whose memory is told before the run.
+    pub(crate) expected: Option<Expectation>,
     /// True if only errors and losses are reported.
     pub(crate) quiet: bool,
     /// True if a screen shows the run.
@@ -105,9 +108,8 @@ impl Settings {
         flags.group = pipeline.group.map(|group| vec![group]);
         flags.agg = given(pipeline.agg);
         (flags.select, flags.having) = (given(pipeline.select), given(pipeline.having));
-        flags.sort = given(pipeline.sort);
+        (flags.sort, flags.null) = (given(pipeline.sort), given(pipeline.null));
         (flags.limit, flags.limit_groups) = (pipeline.limit, pipeline.limit_groups);
-        flags.null = given(pipeline.null);
         flags.output = output.output.map(|output| output_name(output).to_owned());
         flags.dead_letters = input.dead_letters.map(|path| path.to_string_lossy().into_owned());
         flags.late = input.late.map(|path| path.to_string_lossy().into_owned());
@@ -137,6 +139,7 @@ impl Settings {
             out: output.out.clone(),
             flags: given,
             written_until: None,
+            expected: output.expect_groups,
             quiet,
             live: output.is_live(),
             serve: output.serve_options(),
