@@ -193,6 +193,10 @@ mod tests {
         parts.iter().map(|part| part.iter().collect()).collect()
     }
 
+    fn record((key, weight): &(String, u64)) -> WeightedKey<'_> {
+        WeightedKey::new(key.as_bytes(), *weight)
+    }
+
     proptest! {
         #[test]
         fn s295_few_numbers_are_a_histogram_and_a_short_sum_is_a_mean(parts in parts(number())) {
@@ -214,9 +218,6 @@ mod tests {
             agrees::<[u8], _, FewKeys>(&top, &keys);
             let distinct = Distinct::new(Itself).exact_up_to(exact_max);
             agrees::<[u8], _, FewHashes>(&distinct, &keys);
-            let record = |(key, weight): &(String, u64)| {
-                WeightedKey::new(key.as_bytes(), *weight)
-            };
             let weighted: Vec<Vec<WeightedKey<'_>>> =
                 parts.iter().map(|part| part.iter().map(record).collect()).collect();
             let top = TopKByWeight::new(top, Itself);
