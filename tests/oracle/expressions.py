@@ -20,7 +20,7 @@ ROWS = 12
 BATCH = 50
 
 
-def rows(rng):
+def rows(rng, durations_rng):
     def some(value):
         return None if rng.random() < 0.2 else value
 
@@ -40,7 +40,7 @@ def rows(rng):
             "u": some(rng.choice(texts)),
             "t": some(rng.choice(times)),
             "b": some(rng.random() < 0.5),
-            "d": some(rng.choice(durations)),
+            "d": durations_rng.choice([None, *durations]),
         }
         for index in range(ROWS)
     ]
@@ -49,8 +49,13 @@ def rows(rng):
 class Generator:
     """Makes expressions in both languages: pairs of ours and DuckDB's."""
 
-    def __init__(self, rng):
+    def __init__(self, rng, durations=False):
         self.rng = rng
+        # Whether there are intervals. Without them the expressions of a seed stay the same.
+        self.durations = durations
+
+    def with_durations(self, *choices):
+        return choices if self.durations else ()
 
     def pick(self, *choices):
         return self.rng.choice(choices)()
@@ -104,7 +109,7 @@ class Generator:
             lambda: one("cast({} as double)", "cast({} as double)", self.number(depth - 1)),
             lambda: self.shared(self.float, depth),
             lambda: one("epoch({})", "epoch({})", self.time(depth - 1)),
-            lambda: one("epoch({})", "epoch({})", self.duration(depth - 1)),
+            *self.with_durations(lambda: one("epoch({})", "epoch({})", self.duration(depth - 1))),
         )
 
     def duration(self, depth):
@@ -147,7 +152,7 @@ class Generator:
             lambda: call("split_part", inner(), (("'/'", "'/'")), small()),
             lambda: call("replace", inner(), inner(), inner()),
             lambda: one("cast({} as text)", "cast({} as varchar)", self.integer(depth - 1)),
-            lambda: one("cast({} as text)", "cast({} as varchar)", self.duration(depth - 1)),
+            *self.with_durations(lambda: one("cast({} as text)", "cast({} as varchar)", self.duration(depth - 1))),
             lambda: self.regexp(depth),
             lambda: self.shared(self.text, depth),
         )
@@ -175,7 +180,7 @@ class Generator:
         return self.pick(
             lambda: one(f"date_trunc('{unit}', {{}})", f"date_trunc('{unit}', {{}})::timestamp", self.time(depth - 1)),
             lambda: one(f"({{}} + {interval})", f"({{}} + {interval})", self.time(depth - 1)),
-            lambda: binary("+", self.time(depth - 1), self.duration(depth - 1)),
+            *self.with_durations(lambda: binary("+", self.time(depth - 1), self.duration(depth - 1))),
             lambda: one(f"({{}} - {interval})", f"({{}} - {interval})", self.time(depth - 1)),
             lambda: self.shared(self.time, depth),
         )
@@ -193,7 +198,7 @@ class Generator:
         if depth <= 0:
             return ("b", "b")
         operator = self.rng.choice(["=", "<>", "<", "<=", ">", ">="])
-        kind = self.rng.choice([self.integer, self.float, self.text, self.time, self.duration])
+        kind = self.rng.choice([self.integer, self.float, self.text, self.time, *self.with_durations(self.duration)])
         pair = lambda: (kind(depth - 1), kind(depth - 1))
         inner = lambda: self.truth(depth - 1)
         pattern = self.rng.choice(["a%", "%b", "%a%", "_", "a%c", "%", "h_llo", ""])
@@ -322,14 +327,18 @@ def main():
     db.execute("set threads = 1")
     db.execute("create table r (id int, i hugeint, j hugeint, f double, g double, s varchar, u varchar, t timestamp, b bool, d varchar)")
     generator = Generator(rng)
+    # A tenth of the expressions has intervals.
+    durations_rng = random.Random(seed + 1)
+    with_durations = Generator(durations_rng, True)
     compared = errors = 0
     differing = {}
     for start in range(0, count, BATCH):
-        table = rows(rng)
+        table = rows(rng, durations_rng)
         db.execute("delete from r")
         db.executemany("insert into r values (?, ?::hugeint, ?::hugeint, ?, ?, ?, ?, ?::timestamp, ?, ?)", [[None if value is None else str(value) if key in "ij" else value for key, value in row.items()] for row in table])
         records = "".join(json.dumps(row) + "\n" for row in table)
         pairs = [generator.any() for _ in range(min(BATCH, count - start))]
+        pairs += [with_durations.any() for _ in range(len(pairs) // 10)]
         answers = ours(binary, records, [pair[0] for pair in pairs])
         for (text, sql), got in zip(pairs, answers):
             want = theirs(db, sql)
