@@ -60,6 +60,7 @@
 //! - `serve` (with `cli`): answers of the command by HTTP, `--serve`.
 //! - `object-store`: snapshots in S3 and whatever else speaks its protocol, and files of answers.
 //! - `parquet` (with `spec`): answers as Parquet.
+//! - `firehose` (with `spec`): answers into a stream of Amazon Data Firehose.
 //! - `serde`: `Serialize` and `Deserialize` for timestamps, windows and results.
 //!
 //! # What it promises

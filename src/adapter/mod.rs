@@ -23,6 +23,10 @@ pub mod storm;
 #[cfg(feature = "kcl")]
 pub mod worker;
 
+#[cfg(any(feature = "kinesis", feature = "firehose"))]
+mod aws;
+#[cfg(any(feature = "kinesis", feature = "firehose"))]
+mod batch_call;
 #[cfg(feature = "kcl")]
 mod lines;
 #[cfg(feature = "spec")]
@@ -42,12 +46,17 @@ pub use kinesis_records::{LateRecord, Packing, Rejected};
 #[cfg(feature = "spec")]
 pub use lookup_files::read_lookups;
 #[cfg(feature = "spec")]
-pub use output::{AnswerFiles, AnswerFilesOptions, AnswerFormat, JsonLinesSink, is_folder};
+pub use output::{
+    AnswerFiles, AnswerFilesOptions, AnswerFormat, JsonLinesSink, LinesOutput, RowOutput, RowSink,
+    is_open_ended, open_rows,
+};
 pub use output::{
     AppendFile, Each, EachOfSource, PartialSink, PartialTarget, Sink, each, each_of_source,
 };
 #[cfg(feature = "kcl")]
 pub use output::{ExactFile, OutputMark};
+#[cfg(feature = "firehose")]
+pub use output::{FirehoseClient, FirehoseCounts, FirehoseSink, PutRecordBatch};
 #[cfg(feature = "spec")]
 pub use pipeline_file::read_pipeline;
 #[cfg(feature = "spec")]

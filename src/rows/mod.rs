@@ -29,6 +29,7 @@ mod trace;
 mod unnest;
 mod windows;
 
+pub use answers::ValueType;
 pub use compile_options::CompileOptions;
 pub use emission::{RowEmission, RowForm};
 pub use evaluate::{NullCounts, functions};

@@ -1,6 +1,6 @@
 //! A running declared pipeline.
 
-use super::answers::AnswerPlan;
+use super::answers::{AnswerPlan, ValueType};
 use super::evaluate::{Condition, NullCounts, Values};
 use super::explain::Explanation;
 use super::fast::preparer::{Preparation, RowPreparer};
@@ -111,6 +111,8 @@ pub struct OutputColumn {
     pub name: String,
     /// The kind of its values.
     pub kind: ColumnKind,
+    /// The type of its values, or of its estimates, where the query says it.
+    pub values: Option<ValueType>,
 }
 
 impl RowPipeline {
@@ -405,7 +407,8 @@ impl RowPipeline {
 }
 
 fn plain_columns(names: &[String]) -> Vec<OutputColumn> {
-    let column = |name: &String| OutputColumn { name: name.clone(), kind: ColumnKind::Plain };
+    let column =
+        |name: &String| OutputColumn { name: name.clone(), kind: ColumnKind::Plain, values: None };
     names.iter().map(column).collect()
 }
 

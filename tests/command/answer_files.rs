@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 const FLAGS: [&str; 6] = ["--time", "ts", "--window", "1m", "--group", "country"];
 
 /// Returns the files below a folder, hidden ones too, by their paths.
-fn files(folder: &str) -> BTreeMap<PathBuf, Vec<u8>> {
+pub(super) fn files(folder: &str) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut files = BTreeMap::new();
     let mut folders = vec![PathBuf::from(folder)];
     while let Some(below) = folders.pop() {
@@ -26,7 +26,7 @@ fn files(folder: &str) -> BTreeMap<PathBuf, Vec<u8>> {
     files
 }
 
-fn text(files: &BTreeMap<PathBuf, Vec<u8>>) -> String {
+pub(super) fn text(files: &BTreeMap<PathBuf, Vec<u8>>) -> String {
     files.values().map(|content| String::from_utf8(content.clone()).unwrap()).collect()
 }
 
@@ -108,7 +108,7 @@ fn an_output_that_is_not_for_files_is_refused_with_what_to_do() {
     for (flags, words) in [
         (&["--output", "csv", "--out", &out][..], "use json or parquet"),
         (&["--output", "parquet"], "--out hits.parquet"),
-        (&["--state", &state, "--out", &out], "it needs a directory, as in"),
+        (&["--state", &state, "--out", &out], "so it needs a directory, as in"),
         (&["--partials", &state, "--out", &out], "cannot be used with"),
     ] {
         streamgauge(&[&["run", &log], flags].concat()).failed(2, &[words]);

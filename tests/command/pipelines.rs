@@ -104,14 +104,9 @@ fn of_kcl(folder: &Folder, pipeline: &str, records: &[String]) -> String {
 /// The rows of a function of Lambda that keeps its state in a store.
 #[cfg(feature = "lambda")]
 fn of_lambda(pipeline: &str, records: &[String]) -> String {
-    use base64_simd::STANDARD;
-    use serde_json::json;
     use std::io::{self, Write};
     use std::sync::{Arc, Mutex};
-    use streamgauge::adapter::lambda::Handler;
-    use streamgauge::adapter::{Declared, JsonLinesSink, read_pipeline};
-    use streamgauge::rows::CompileOptions;
-    use streamgauge::store::MemoryStore;
+    use streamgauge::adapter::JsonLinesSink;
 
     #[derive(Clone, Default)]
     struct Rows(Arc<Mutex<Vec<u8>>>);
@@ -126,10 +121,32 @@ fn of_lambda(pipeline: &str, records: &[String]) -> String {
         }
     }
 
-    let spec = read_pipeline(pipeline.as_ref()).unwrap();
-    let declared = Declared::compile(&spec, CompileOptions::default()).unwrap();
     let rows = Rows::default();
-    let handler = Handler::new(declared, JsonLinesSink::new(rows.clone())).unwrap();
+    of_lambda_into(declared(pipeline), records, JsonLinesSink::new(rows.clone()));
+    let written = rows.0.lock().unwrap().clone();
+    String::from_utf8(written).unwrap()
+}
+
+#[cfg(feature = "lambda")]
+fn declared(pipeline: &str) -> streamgauge::adapter::Declared {
+    use streamgauge::adapter::{Declared, read_pipeline};
+    let spec = read_pipeline(pipeline.as_ref()).unwrap();
+    Declared::compile(&spec, streamgauge::rows::CompileOptions::default()).unwrap()
+}
+
+/// Runs such a function with a sink.
+#[cfg(feature = "lambda")]
+fn of_lambda_into(
+    pipeline: streamgauge::adapter::Declared,
+    records: &[String],
+    sink: impl streamgauge::adapter::Sink<streamgauge::adapter::Declared> + Send + 'static,
+) {
+    use base64_simd::STANDARD;
+    use serde_json::json;
+    use streamgauge::adapter::lambda::Handler;
+    use streamgauge::store::MemoryStore;
+
+    let handler = Handler::new(pipeline, sink).unwrap();
     let mut handler = handler.stored(MemoryStore::new());
     for (index, part) in records.chunks(41).enumerate() {
         let event = |(at, data): (usize, &String)| {
@@ -152,8 +169,6 @@ fn of_lambda(pipeline: &str, records: &[String]) -> String {
         let bytes = json!({ "Records": events }).to_string();
         handler.handle_bytes(bytes.as_bytes(), Timestamp::from_millis(FAR as i64)).unwrap();
     }
-    let written = rows.0.lock().unwrap().clone();
-    String::from_utf8(written).unwrap()
 }
 
 #[test]
@@ -172,5 +187,39 @@ fn s260_a_pipeline_gives_the_same_bytes_in_a_run_in_lambda_and_in_the_kcl() {
         assert_eq!(before_far(&of_kcl(&folder, pipeline, &records)), expected, "{name}");
         #[cfg(feature = "lambda")]
         assert_eq!(before_far(&of_lambda(pipeline, &records)), expected, "{name}");
+    }
+}
+
+/// A window is a file, and several deliveries of its rows are that file.
+#[cfg(feature = "lambda")]
+#[test]
+fn s304_a_function_writes_the_rows_of_a_run_to_files() {
+    use streamgauge::adapter::{AnswerFiles, AnswerFilesOptions, RowSink};
+    let records = records();
+    let folder = Folder::new("pipelines_files");
+    let file = folder.file("records.jsonl", records.join("\n") + "\n");
+    for pipeline in files() {
+        let name = pipeline.file_stem().unwrap().to_string_lossy().into_owned();
+        let pipeline = pipeline.to_str().unwrap();
+        let run = streamgauge(&["run", &file, "--pipeline", pipeline, "--output", "json"]);
+        let expected = before_far(&run.succeeded().stdout);
+        let place = folder.path(&format!("{name}/"));
+        let mut before = None;
+        for _ in 0..2 {
+            let pipeline = declared(pipeline);
+            let options = AnswerFilesOptions::default();
+            let rows = AnswerFiles::open(&place, pipeline.pipeline(), options).unwrap();
+            of_lambda_into(pipeline, &records, RowSink::new(rows).with_source(true));
+            let found = super::answer_files::files(&place);
+            assert!(before.is_none_or(|before| before == found), "{name}: a retry");
+            before = Some(found);
+        }
+        let found = before_far(&super::answer_files::text(&before.unwrap()));
+        let sorted = |text: &str| {
+            let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+            lines.sort_unstable();
+            lines
+        };
+        assert_eq!(sorted(&found), sorted(&expected), "{name}");
     }
 }

@@ -1,15 +1,14 @@
 //! The calls of one stream with the AWS SDK.
 
-use super::blocking::Blocking;
 use super::put_records::{Entry, PutRecords};
 use super::read_stream::{IteratorPlace, ReadFailure, ReadStream, RecordPage, ShardInfo};
+use crate::adapter::aws::{Blocking, ClientOptions, load};
 use crate::adapter::kinesis_records::kpl::HashRange;
 use crate::error::{Error, ErrorKind};
 use crate::record::{Position, Record, Sequence, ShardId};
 use crate::time::Timestamp;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_kinesis::Client;
 use aws_sdk_kinesis::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use aws_sdk_kinesis::operation::get_records::GetRecordsOutput;
@@ -25,16 +24,6 @@ const PAGE_RECORDS_MAX: i32 = 10_000;
 
 /// How long one attempt of a read may take. A page has up to 10 MiB.
 const READ_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// The place of a stream, where it differs from what the environment says.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-#[non_exhaustive]
-pub struct ClientOptions {
-    /// The URL of the service, such as `http://127.0.0.1:4568` of an emulator.
-    pub endpoint: Option<String>,
-    /// The region.
-    pub region: Option<String>,
-}
 
 /// Reads one stream, and puts records into it. The interface is blocking: each call runs on a small
 /// runtime of the client, which its clones share.
@@ -85,20 +74,6 @@ impl StreamClient {
         let done = self.blocking.wait(call).map_err(ReadFailure::Fatal)?;
         done.map_err(|error| failure(&error, &self.stream))
     }
-}
-
-/// Starts a runtime, and loads what the environment says of AWS where the options do not.
-pub(super) fn load(options: ClientOptions) -> Result<(Blocking, SdkConfig), Error> {
-    let blocking = Blocking::start()?;
-    let mut loader = aws_config::defaults(BehaviorVersion::latest());
-    if let Some(endpoint) = options.endpoint {
-        loader = loader.endpoint_url(endpoint);
-    }
-    if let Some(region) = options.region {
-        loader = loader.region(Region::new(region));
-    }
-    let config = blocking.wait(loader.load())?;
-    Ok((blocking, config))
 }
 
 impl ReadStream for StreamClient {

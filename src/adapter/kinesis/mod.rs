@@ -31,7 +31,6 @@
 
 #[cfg(feature = "dynamodb")]
 mod application;
-mod blocking;
 mod client;
 mod consumer;
 mod cursor;
@@ -45,9 +44,10 @@ mod stream_processor;
 mod streams;
 mod target;
 
+pub use crate::adapter::aws::ClientOptions;
 #[cfg(feature = "dynamodb")]
 pub use application::{Application, ApplicationOptions, OnNote};
-pub use client::{ClientOptions, StreamClient};
+pub use client::StreamClient;
 pub use consumer::Consumer;
 pub use fan_out::{FanOut, Pushed, PushedRecords, SubscribeToShards};
 pub use producer::{KinesisProducer, ProducerCounts, ProducerOptions, RefusedRecord};

@@ -2,7 +2,8 @@
 
 use super::pace;
 use super::put_records::{Entry, PutRecords};
-use super::target::{CALL_BYTES_MAX, PAUSE_FIRST, PAUSE_MAX, RECORD_BYTES_MAX, RECORDS_MAX, TRIES};
+use super::target::{CALL_BYTES_MAX, RECORD_BYTES_MAX, RECORDS_MAX};
+use crate::adapter::batch_call::{BatchCall, Sent, send};
 use crate::adapter::kinesis_records::Aggregator;
 use crate::adapter::kinesis_records::kpl::{Aggregated, HashRange, hash_key};
 use crate::adapter::worker::Clock;
@@ -113,7 +114,6 @@ pub struct KinesisProducer<C> {
 struct Waiting {
     entry: Entry,
     records: u64,
-    tries: u32,
 }
 
 /// An aggregate that grows.
@@ -239,7 +239,7 @@ impl<C: PutRecords> KinesisProducer<C> {
             self.open.iter_mut().find(|open| hash.is_some_and(|key| open.range.contains(key)));
         let Some(open) = open.filter(|_| partition_key.len() + data.len() < room) else {
             let entry = Entry { partition_key: partition_key.to_owned(), hash_key: None, data };
-            return self.wait(Waiting { entry, records: 1, tries: 0 });
+            return self.wait(Waiting { entry, records: 1 });
         };
         let full = open.aggregator.bytes() + partition_key.len() + data.len() + 100;
         let whole = (full > AGGREGATE_BYTES_MAX).then(|| open.close()).flatten();
@@ -269,40 +269,13 @@ impl<C: PutRecords> KinesisProducer<C> {
 
     /// Makes one call, and repeats what was refused until it is accepted or given up.
     fn send(&mut self) -> Result<(), Error> {
-        let mut call = self.next_call();
-        let mut pause = PAUSE_FIRST;
-        loop {
-            let results = self.call(&call)?;
-            call = self.settle(call, results)?;
-            if call.is_empty() {
-                return Ok(());
-            }
-            self.counts.repeated += call.len() as u64;
-            self.client.pause(pause);
-            pause = (pause * 2).min(PAUSE_MAX);
-        }
-    }
-
-    /// Makes one call. Returns for each entry why it was refused, if it was.
-    fn call(&mut self, call: &[Waiting]) -> Result<Vec<Option<String>>, Error> {
-        let entries: Vec<Entry> = call.iter().map(|waiting| waiting.entry.clone()).collect();
-        self.counts.calls += 1;
-        match self.client.put_records(&entries) {
-            Ok(results) if results.len() == call.len() => Ok(results),
-            Ok(results) => {
-                let (sent, told) = (call.len(), results.len());
-                let message = format!("{sent} records were put, and the stream tells of {told}");
-                Err(Error::new(ErrorKind::Corrupt, message))
-            }
-            Err(error) if error.kind() == ErrorKind::Io => {
-                let reason = match std::error::Error::source(&error) {
-                    Some(source) => format!("{error}: {source}"),
-                    None => error.to_string(),
-                };
-                Ok(vec![Some(reason); call.len()])
-            }
-            Err(error) => Err(error),
-        }
+        let call = self.next_call();
+        let sent = send(&mut Calls(&mut self.client), call)?;
+        let Sent { accepted, refused, calls, repeated } = sent;
+        self.counts.calls += calls;
+        self.counts.repeated += repeated;
+        self.counts.accepted += accepted.iter().map(|waiting| waiting.records).sum::<u64>();
+        refused.into_iter().try_for_each(|(waiting, reason)| self.give_up(waiting.entry, &reason))
     }
 
     /// Takes the entries of the next call from those that wait. With `ordered` it has one of each
@@ -329,28 +302,6 @@ impl<C: PutRecords> KinesisProducer<C> {
         self.waiting = later;
         self.waiting_bytes -= bytes;
         call
-    }
-
-    /// Counts the accepted entries, gives those up that were refused too often, and returns the
-    /// others.
-    fn settle(
-        &mut self,
-        call: Vec<Waiting>,
-        results: Vec<Option<String>>,
-    ) -> Result<Vec<Waiting>, Error> {
-        let mut again = Vec::new();
-        for (mut waiting, refused) in call.into_iter().zip(results) {
-            let Some(reason) = refused else {
-                self.counts.accepted += waiting.records;
-                continue;
-            };
-            waiting.tries += 1;
-            match waiting.tries < TRIES {
-                true => again.push(waiting),
-                false => self.give_up(waiting.entry, &reason)?,
-            }
-        }
-        Ok(again)
     }
 
     fn give_up(&mut self, entry: Entry, reason: &str) -> Result<(), Error> {
@@ -383,7 +334,21 @@ impl Open {
         let records = self.aggregator.count() as u64;
         let data = self.aggregator.take()?;
         let entry = Entry { partition_key: "a".to_owned(), hash_key: Some(self.range.start), data };
-        Some(Waiting { entry, records, tries: 0 })
+        Some(Waiting { entry, records })
+    }
+}
+
+/// The calls of a client, of entries that wait.
+struct Calls<'a, C>(&'a mut C);
+
+impl<C: PutRecords> BatchCall<Waiting> for Calls<'_, C> {
+    fn call(&mut self, waiting: &[Waiting]) -> Result<Vec<Option<String>>, Error> {
+        let entries: Vec<Entry> = waiting.iter().map(|waiting| waiting.entry.clone()).collect();
+        self.0.put_records(&entries)
+    }
+
+    fn pause(&mut self, length: Duration) {
+        self.0.pause(length);
     }
 }
 

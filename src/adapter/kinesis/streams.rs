@@ -1,8 +1,6 @@
 //! The streams of an account in one region: listed, described, created, scaled.
 
-use super::ClientOptions;
-use super::blocking::Blocking;
-use super::client::load;
+use crate::adapter::aws::{Blocking, ClientOptions, load};
 use crate::error::{Error, ErrorKind};
 use aws_sdk_kinesis::Client;
 use aws_sdk_kinesis::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};

@@ -3,6 +3,7 @@
 use super::client::StreamClient;
 use super::put_records::{Entry, PutRecords};
 use crate::adapter::PartialTarget;
+use crate::adapter::batch_call::{BatchCall, send};
 use crate::error::{Error, ErrorKind};
 use crate::snapshot::Partial;
 use std::time::Duration;
@@ -16,12 +17,6 @@ pub(super) const CALL_BYTES_MAX: usize = 5 << 20;
 
 /// Maximum bytes of one record, key included: the default limit of a stream.
 pub(super) const RECORD_BYTES_MAX: usize = 1 << 20;
-
-/// How often refused records are sent. The pause before the second try doubles each time up to the
-/// maximum.
-pub(super) const TRIES: u32 = 10;
-pub(super) const PAUSE_FIRST: Duration = Duration::from_millis(100);
-pub(super) const PAUSE_MAX: Duration = Duration::from_secs(5);
 
 /// Puts partials into a Kinesis stream, up to 500 a call, with the window as partition key. Only
 /// records that the stream refuses, for example because a shard is busy, are sent again, up to 10
@@ -65,49 +60,29 @@ impl<C: PutRecords> KinesisTarget<C> {
         self
     }
 
+    /// Sends what is held. What the stream refuses to the end is kept.
     fn send(&mut self) -> Result<(), Error> {
-        let mut pause = PAUSE_FIRST;
-        let mut why = None;
-        for attempt in 0..TRIES {
-            if self.held.is_empty() {
-                break;
-            }
-            if attempt > 0 {
-                self.client.pause(pause);
-                pause = (pause * 2).min(PAUSE_MAX);
-            }
-            match self.client.put_records(&self.held) {
-                Ok(results) => why = self.keep_refused(&results)?.or(why),
-                Err(error) if error.kind() == ErrorKind::Io => why = Some(error),
-                Err(error) => return Err(error),
-            }
-        }
+        self.held_bytes = 0;
+        let batch = std::mem::take(&mut self.held);
+        let refused = send(&mut Calls(&mut self.client), batch)?.refused;
+        let Some((_, reason)) = refused.first() else { return Ok(()) };
+        let message = format!("the stream refuses {} records: {reason}", refused.len());
+        self.held = refused.into_iter().map(|(entry, _)| entry).collect();
         self.held_bytes = self.held.iter().map(Entry::bytes).sum();
-        match why {
-            Some(why) if !self.held.is_empty() => Err(why),
-            _ => Ok(()),
-        }
+        Err(Error::new(ErrorKind::Io, message))
+    }
+}
+
+/// The calls of a client.
+struct Calls<'a, C>(&'a mut C);
+
+impl<C: PutRecords> BatchCall<Entry> for Calls<'_, C> {
+    fn call(&mut self, entries: &[Entry]) -> Result<Vec<Option<String>>, Error> {
+        self.0.put_records(entries)
     }
 
-    /// Keeps the records that the stream refused. Returns the reason.
-    fn keep_refused(&mut self, results: &[Option<String>]) -> Result<Option<Error>, Error> {
-        if results.len() != self.held.len() {
-            let message = format!(
-                "{} records were put, and the stream tells of {}",
-                self.held.len(),
-                results.len()
-            );
-            return Err(Error::new(ErrorKind::Corrupt, message));
-        }
-        let mut refused = results.iter();
-        self.held.retain(|_| refused.next().is_some_and(Option::is_some));
-        let code = results.iter().flatten().next();
-        Ok(code.map(|code| {
-            Error::new(
-                ErrorKind::Io,
-                format!("the stream refuses {} records: {code}", self.held.len()),
-            )
-        }))
+    fn pause(&mut self, length: Duration) {
+        self.0.pause(length);
     }
 }
 

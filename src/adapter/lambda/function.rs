@@ -4,7 +4,10 @@
 use super::{Emf, Handler, Invocation, run};
 use crate::adapter::capture::{Capture, CaptureKind, Header};
 use crate::adapter::lookup_files::read_lookups;
-use crate::adapter::output::{JsonLinesSink, PartialSink, Sink};
+use crate::adapter::output::{
+    AnswerFilesOptions, AnswerFormat, JsonLinesSink, PartialSink, RowSink, Sink, is_open_ended,
+    open_rows,
+};
 use crate::adapter::pipeline_file::read_pipeline;
 use crate::adapter::record_pipeline::Declared;
 use crate::adapter::seed::seed_from_environment;
@@ -30,6 +33,8 @@ struct FunctionSettings {
     mode: ModeSetting,
     packing: Packing,
     partials: Option<String>,
+    /// Where the answers go, and their format, unless they are printed.
+    out: Option<(String, AnswerFormat)>,
     with_source: bool,
     metrics: Option<String>,
     /// True if late records are printed.
@@ -80,13 +85,19 @@ pub fn run_from_environment() -> Result<(), Error> {
              without STREAMGAUGE_PARTIALS",
         ));
     }
-    match &settings.partials {
-        None => {
+    match (&settings.partials, &settings.out) {
+        (None, None) => {
             let out: BufWriter<Stdout> = BufWriter::new(io::stdout());
             let sink = JsonLinesSink::new(out).with_source(settings.with_source);
             serve(pipeline, sink, settings)
         }
-        Some(place) => {
+        (None, Some((place, format))) => {
+            let options = AnswerFilesOptions { format: *format, ..AnswerFilesOptions::default() };
+            let rows = open_rows(place, pipeline.pipeline(), options);
+            let rows = rows.map_err(|error| error.at("STREAMGAUGE_OUT"))?;
+            serve(pipeline, RowSink::new(rows).with_source(true), settings)
+        }
+        (Some(place), _) => {
             let checked = pipeline.pipeline().check_merges();
             checked.map_err(|error| error.at("STREAMGAUGE_PARTIALS"))?;
             let store = store::open(place).map_err(|error| error.at("STREAMGAUGE_PARTIALS"))?;
@@ -229,7 +240,8 @@ impl FunctionSettings {
                 "STREAMGAUGE_CAPTURE_BYTES is set, but STREAMGAUGE_CAPTURE names no file",
             ));
         }
-        Ok(FunctionSettings { mode, packing, partials, with_source, metrics, late, capture })
+        let out = out(&variable)?;
+        Ok(FunctionSettings { mode, packing, partials, out, with_source, metrics, late, capture })
     }
 
     /// Returns the first line of a capture: what a replay must know of the settings.
@@ -245,6 +257,37 @@ impl FunctionSettings {
         header.idle_after = idle.map(|idle| idle.as_millis() as u64);
         header
     }
+}
+
+/// Returns the place of the answers and their format.
+fn out(
+    variable: &impl Fn(&str) -> Option<String>,
+) -> Result<Option<(String, AnswerFormat)>, Error> {
+    let output = variable("STREAMGAUGE_OUTPUT");
+    let Some(place) = variable("STREAMGAUGE_OUT") else {
+        return match output {
+            None => Ok(None),
+            Some(_) => Err(invalid(
+                "STREAMGAUGE_OUTPUT is set, but STREAMGAUGE_OUT is not: name s3://BUCKET/PREFIX, \
+                 firehose:STREAM or a directory",
+            )),
+        };
+    };
+    if variable("STREAMGAUGE_PARTIALS").is_some() {
+        return Err(invalid(
+            "STREAMGAUGE_OUT and STREAMGAUGE_PARTIALS are both set: partials are merged before \
+             there are answers, so use one of them",
+        ));
+    }
+    if !is_open_ended(&place) {
+        return Err(invalid(&format!(
+            "STREAMGAUGE_OUT is {place:?}: a function has no end, so it needs s3://BUCKET/PREFIX, \
+             firehose:STREAM or a directory, whose name ends with /"
+        )));
+    }
+    let format = output.as_deref().unwrap_or("json").parse::<AnswerFormat>();
+    let format = format.map_err(|error| error.at("STREAMGAUGE_OUTPUT"))?;
+    Ok(Some((place, format)))
 }
 
 fn bytes<N: FromStr>(
@@ -294,6 +337,16 @@ mod tests {
             (
                 &[("STREAMGAUGE_CAPTURE", "c"), ("STREAMGAUGE_CAPTURE_BYTES", "1 MB")],
                 "not a number of bytes",
+            ),
+            (&[("STREAMGAUGE_OUTPUT", "json")], "STREAMGAUGE_OUT is not: name s3://"),
+            (&[("STREAMGAUGE_OUT", "hits.jsonl")], "a function has no end"),
+            (
+                &[("STREAMGAUGE_OUT", "s3://b/p"), ("STREAMGAUGE_OUTPUT", "csv")],
+                "STREAMGAUGE_OUTPUT: \"csv\" is not an output of files: use json or parquet",
+            ),
+            (
+                &[("STREAMGAUGE_OUT", "s3://b/p"), ("STREAMGAUGE_PARTIALS", "s3://b/q")],
+                "use one of them",
             ),
             (&[("STREAMGAUGE_LATE", "late.jsonl")], "use 1 or 0"),
             (

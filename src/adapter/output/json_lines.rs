@@ -1,71 +1,41 @@
 //! Answers of a declared pipeline as JSON Lines.
 
 use super::Sink;
+use super::lines_output::LinesOutput;
+use super::row_sink::RowSink;
 use crate::adapter::record_pipeline::Declared;
-use crate::adapter::record_pipeline::RecordPipeline;
-use crate::error::{Error, ErrorKind};
-use crate::rows::JsonLines;
+use crate::error::Error;
 use std::io::Write;
 
-/// Writes answers as [`JsonLines`], the same bytes as `streamgauge run --output json`, and flushes
-/// after every drain.
+/// Writes answers as [`JsonLines`](crate::rows::JsonLines), the same bytes as `streamgauge run
+/// --output json`, and flushes after every drain.
 #[derive(Debug)]
-pub struct JsonLinesSink<W> {
-    lines: JsonLines,
-    out: W,
-    with_source: bool,
-    buffer: Vec<u8>,
-}
+pub struct JsonLinesSink<W>(RowSink<LinesOutput<W>>);
 
 impl<W: Write> JsonLinesSink<W> {
     /// Creates the sink of a pipeline's answers.
     pub fn new(out: W) -> Self {
-        JsonLinesSink { lines: JsonLines::default(), out, with_source: false, buffer: Vec::new() }
+        JsonLinesSink(RowSink::new(LinesOutput::new(out)))
     }
 
     /// Sets whether each line begins with its source, `{"source":"shardId-000000000003",...`, so
     /// that rows of several shards can be distinguished. Default: false.
     #[must_use]
-    pub fn with_source(mut self, with: bool) -> Self {
-        self.with_source = with;
-        self
-    }
-}
-
-impl<W> JsonLinesSink<W> {
-    fn append_source(&mut self, source: &str) {
-        self.buffer.extend_from_slice(b"{\"source\":");
-        // Writing text to a vector does not fail.
-        let _ = serde_json::to_writer(&mut self.buffer, source);
+    pub fn with_source(self, with: bool) -> Self {
+        JsonLinesSink(self.0.with_source(with))
     }
 }
 
 impl<W: Write> Sink<Declared> for JsonLinesSink<W> {
     fn drain(&mut self, pipeline: &mut Declared, source: &str) -> Result<u64, Error> {
-        let mut emissions = 0;
-        let failed =
-            |error| Error::new(ErrorKind::Io, "cannot write the answers").with_source(error);
-        while let Some(emission) = pipeline.next_emission()? {
-            self.buffer.clear();
-            if self.with_source {
-                self.append_source(source);
-            }
-            let line = self.buffer.len();
-            self.lines.append(&emission, &mut self.buffer);
-            if self.with_source {
-                self.buffer[line] = b',';
-            }
-            self.out.write_all(&self.buffer).map_err(failed)?;
-            emissions += 1;
-        }
-        self.out.flush().map_err(failed)?;
-        Ok(emissions)
+        self.0.drain(pipeline, source)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::adapter::RecordPipeline;
     use crate::engine::Control;
     use crate::query::PipelineSpec;
     use crate::record::{Position, Record, Sequence, ShardId};

@@ -9,16 +9,36 @@ mod answer_files;
 mod append_file;
 #[cfg(feature = "kcl")]
 mod exact_file;
+#[cfg(feature = "firehose")]
+mod firehose;
 #[cfg(feature = "spec")]
 mod json_lines;
+#[cfg(feature = "spec")]
+mod lines_output;
+#[cfg(feature = "spec")]
+mod open_rows;
+#[cfg(feature = "spec")]
+mod row_output;
+#[cfg(feature = "spec")]
+mod row_sink;
 
 #[cfg(feature = "spec")]
-pub use answer_files::{AnswerFiles, AnswerFilesOptions, AnswerFormat, is_folder};
+pub use answer_files::{AnswerFiles, AnswerFilesOptions, AnswerFormat};
 pub use append_file::AppendFile;
 #[cfg(feature = "kcl")]
 pub use exact_file::{ExactFile, OutputMark};
+#[cfg(feature = "firehose")]
+pub use firehose::{FirehoseClient, FirehoseCounts, FirehoseSink, PutRecordBatch};
 #[cfg(feature = "spec")]
 pub use json_lines::JsonLinesSink;
+#[cfg(feature = "spec")]
+pub use lines_output::LinesOutput;
+#[cfg(feature = "spec")]
+pub use open_rows::{is_open_ended, open_rows};
+#[cfg(feature = "spec")]
+pub use row_output::RowOutput;
+#[cfg(feature = "spec")]
+pub use row_sink::RowSink;
 
 /// Receives the answers of a pipeline: [`each`] or [`each_of_source`] with a function,
 /// `JsonLinesSink` with a writer, [`PartialSink`] with a target of partials.

@@ -1,13 +1,13 @@
-//! Answers in files: the flag --out of the commands that read files.
+//! Answers in files, or in a Firehose stream: the flag --out.
 
 use crate::failure::Failure;
 use crate::output::OutputWriter;
 use crate::session::Output;
 use crate::settings::Settings;
-use streamgauge::adapter::{AnswerFiles, AnswerFilesOptions, AnswerFormat, is_folder};
+use streamgauge::adapter::{AnswerFilesOptions, AnswerFormat, is_open_ended, open_rows};
 use streamgauge::rows::RowPipeline;
 
-/// Returns the writer of the files of --out, if it is given. With `per_window` each file has the
+/// Returns the writer of the place of --out, if it is given. With `per_window` each file has the
 /// rows of one window.
 ///
 /// # Errors
@@ -22,18 +22,28 @@ pub(crate) fn files(
         let message = "--serve serves what goes to standard output, and --out sends it to files";
         return Err(Failure::Usage(message.to_owned()));
     }
-    if settings.durable.state.is_some() && !is_folder(place) {
-        return Err(Failure::Usage(format!(
-            "--out {place}: with --state later runs add files, so that it needs a directory, as in \
-             {place}/, or s3://BUCKET/PREFIX"
-        )));
+    if settings.durable.state.is_some() {
+        check_open_ended(place, "with --state later runs add files")?;
     }
     let mut options = AnswerFilesOptions::default();
     options.format = format(settings.spec.output.as_deref())?;
     options.per_window = per_window;
-    let opened = AnswerFiles::open(place, pipeline, options);
-    let files = opened.map_err(|error| Failure::run(&error.at("--out")))?;
-    Ok(Some(OutputWriter::Files(Box::new(files))))
+    let files = open_rows(place, pipeline, options);
+    let files = files.map_err(|error| Failure::run(&error.at("--out")))?;
+    Ok(Some(OutputWriter::Files(files)))
+}
+
+/// Refuses a place of one file.
+///
+/// # Errors
+/// Wrong usage, with the reason.
+pub(crate) fn check_open_ended(place: &str, why: &str) -> Result<(), Failure> {
+    match is_open_ended(place) {
+        true => Ok(()),
+        false => Err(Failure::Usage(format!(
+            "--out {place}: {why}, so it needs a directory, as in {place}/, or s3://BUCKET/PREFIX"
+        ))),
+    }
 }
 
 /// Returns the format of files that an output names; JSON Lines without a name.

@@ -7,16 +7,17 @@ use crate::settings::seed;
 use crate::standard_error::say;
 use bytes::Bytes;
 use std::collections::BTreeMap;
-use std::io::{self, Write};
+use std::io;
 use std::path::Path;
 use streamgauge::adapter::storm::TupleState;
 use streamgauge::adapter::worker::{MergerState, Phase, ShardState, StreamState};
-use streamgauge::adapter::{Declared, PartialTarget, RecordPipeline, read_lookups, read_pipeline};
+use streamgauge::adapter::{
+    Declared, LinesOutput, PartialTarget, RecordPipeline, RowOutput, read_lookups, read_pipeline,
+};
 use streamgauge::merger::{MergerControl, MergerOptions};
 use streamgauge::query::PipelineSpec;
 use streamgauge::rows::CompileOptions;
-use streamgauge::rows::JsonLines;
-use streamgauge::rows::RowMerger;
+use streamgauge::rows::{RowMerger, RowPipeline};
 use streamgauge::snapshot::{Kind, Partial, Summary};
 use streamgauge::store::{self, Store};
 use streamgauge::{Control, Error, ErrorKind, ShardId, Snapshot};
@@ -129,7 +130,6 @@ enum FinishDestination {
 struct Finish {
     pipeline: Declared,
     fresh: Snapshot,
-    lines: JsonLines,
     /// Makes a merger of the pipeline.
     new_merger: Box<dyn Fn() -> Result<RowMerger, Error>>,
     /// Merges the states of a second stage, because several shards may have the same window.
@@ -158,18 +158,14 @@ impl Finish {
             Some(place) => FinishDestination::Partials(
                 target(place).map_err(|error| usage(error.at("--partials")))?,
             ),
-            None => FinishDestination::Lines(arguments.out.clone().map(Out)),
+            None => {
+                let place = arguments.out.as_deref();
+                let out = place.map(|place| Out::new(place, spec.output.as_deref()));
+                FinishDestination::Lines(out)
+            }
         };
         let fresh = pipeline.snapshot().map_err(usage)?;
-        Ok(Finish {
-            pipeline,
-            fresh,
-            lines: JsonLines::default(),
-            new_merger,
-            merger: None,
-            destination,
-            windows: 0,
-        })
+        Ok(Finish { pipeline, fresh, new_merger, merger: None, destination, windows: 0 })
     }
 
     /// Writes the open windows of a shard.
@@ -230,14 +226,17 @@ impl Finish {
                 target.flush()
             }
             FinishDestination::Lines(out) => {
-                self.lines.set_complete(complete);
-                let (mut text, mut last) = (Vec::new(), None);
-                while let Some(row) = self.pipeline.next_emission()? {
+                let Some(first) = self.pipeline.next_emission()? else { return Ok(()) };
+                let mut rows = open(out.as_ref(), source, self.pipeline.pipeline())?;
+                rows.set_complete(complete);
+                let (mut next, mut last) = (Some(first), None);
+                while let Some(row) = next {
                     self.windows += u64::from(last != Some((row.window, row.revision)));
                     last = Some((row.window, row.revision));
-                    self.lines.append(&row, &mut text);
+                    rows.push(&row)?;
+                    next = self.pipeline.next_emission()?;
                 }
-                write(out.as_ref(), source, &text)
+                rows.flush()
             }
         }
     }
@@ -252,14 +251,15 @@ impl Finish {
             ));
         };
         merger.finish();
-        let (mut text, mut last) = (Vec::new(), None);
+        let mut rows = open(out.as_ref(), "merged", self.pipeline.pipeline())?;
+        let mut last = None;
         while let Some(row) = merger.next_row()? {
             let place = (row.emission.window, row.emission.revision);
             self.windows += u64::from(last.replace(place) != Some(place));
-            self.lines.set_complete(row.complete);
-            self.lines.append(&row.emission, &mut text);
+            rows.set_complete(row.complete);
+            rows.push(&row.emission)?;
         }
-        write(out.as_ref(), "merged", &text)
+        rows.flush()
     }
 
     fn note(&self, states: usize) -> String {
@@ -273,17 +273,14 @@ impl Finish {
     }
 }
 
-fn write(out: Option<&Out>, source: &str, text: &[u8]) -> Result<(), Error> {
-    if text.is_empty() {
-        return Ok(());
+/// Opens the output of a source: standard output without a place.
+fn open(
+    out: Option<&Out>,
+    source: &str,
+    pipeline: &RowPipeline,
+) -> Result<Box<dyn RowOutput>, Error> {
+    match out {
+        None => Ok(Box::new(LinesOutput::new(io::stdout()))),
+        Some(out) => out.open(&ShardId::new(source), pipeline),
     }
-    let written = match out {
-        None => io::stdout().write_all(text),
-        Some(out) => {
-            let mut file = out.open(&ShardId::new(source))?;
-            file.write_all(text).and_then(|()| file.flush())
-        }
-    };
-    written
-        .map_err(|error| Error::new(ErrorKind::Io, "cannot write the answers").with_source(error))
 }

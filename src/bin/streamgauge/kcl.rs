@@ -15,15 +15,14 @@ use streamgauge::adapter::kcl::{
     ShardWork, StatefulProcessor, SystemClock,
 };
 use streamgauge::adapter::{
-    AppendFile, Declared, JsonLinesSink, LateRecord, PartialSink, PartialTarget, Sink,
-    read_lookups, read_pipeline,
+    AnswerFilesOptions, AnswerFormat, AppendFile, Declared, LateRecord, LinesOutput, PartialSink,
+    PartialTarget, RowOutput, RowSink, Sink, is_open_ended, open_rows, read_lookups, read_pipeline,
 };
 use streamgauge::merger::{MergerControl, MergerOptions};
 use streamgauge::query::PipelineSpec;
 use streamgauge::rows::CompileOptions;
-use streamgauge::rows::JsonLines;
 use streamgauge::rows::MergedRow;
-use streamgauge::rows::RowMerger;
+use streamgauge::rows::{RowMerger, RowPipeline};
 use streamgauge::snapshot::Partial;
 use streamgauge::store::{self, PartialStore};
 use streamgauge::{Control, Error, ErrorKind, Seed, ShardId};
@@ -150,19 +149,91 @@ pub(crate) fn late_records(path: &Path) -> Result<impl FnMut(&LateRecord<'_>) + 
     })
 }
 
-/// The place of output lines: a file, or a directory with one file for each shard.
+/// The place of the answers: a file of lines, a directory with one for each shard, or what
+/// [`open_rows`] opens.
 #[derive(Clone)]
-pub(crate) struct Out(pub(crate) PathBuf);
+pub(crate) struct Out {
+    place: PathBuf,
+    format: AnswerFormat,
+}
 
 impl Out {
-    pub(crate) fn open(&self, shard: &ShardId) -> Result<AppendFile, Error> {
-        let is_folder = self.0.as_os_str().as_encoded_bytes().ends_with(b"/");
-        if is_folder {
-            fs::create_dir_all(&self.0).map_err(|error| cannot_open(&self.0, error))?;
+    /// Takes the place. Other outputs than Parquet, which a pipeline file may name for another
+    /// command, are JSON Lines.
+    pub(crate) fn new(place: &Path, output: Option<&str>) -> Self {
+        let format = match output {
+            Some("parquet") => AnswerFormat::Parquet,
+            _ => AnswerFormat::JsonLines,
+        };
+        Out { place: place.to_owned(), format }
+    }
+
+    /// Opens the output of a shard. Rows of files and streams have the shard as their source.
+    ///
+    /// # Errors
+    /// A place that cannot be written, or has no form for the answers of the pipeline.
+    pub(crate) fn open(
+        &self,
+        shard: &ShardId,
+        pipeline: &RowPipeline,
+    ) -> Result<Box<dyn RowOutput>, Error> {
+        match self.files(pipeline)? {
+            None => Ok(Box::new(LinesOutput::new(self.lines(shard)?))),
+            Some(mut files) => {
+                files.set_source(shard.as_str());
+                Ok(files)
+            }
         }
-        match self.0.is_dir() {
-            true => append(&self.0.join(format!("{}.jsonl", file_name(shard)))),
-            false => append(&self.0),
+    }
+
+    /// Opens the output of rows over all shards, which come to this shard.
+    ///
+    /// # Errors
+    /// Those of [`open`](Out::open).
+    pub(crate) fn open_merged(
+        &self,
+        shard: &ShardId,
+        pipeline: &RowPipeline,
+    ) -> Result<Box<dyn RowOutput>, Error> {
+        match self.files(pipeline)? {
+            None => self.open(shard, pipeline),
+            Some(files) => Ok(files),
+        }
+    }
+
+    /// Refuses a place of files or a stream that cannot be used.
+    ///
+    /// # Errors
+    /// Those of [`open`](Out::open).
+    pub(crate) fn check(&self, pipeline: &RowPipeline) -> Result<(), Failure> {
+        self.files(pipeline).map(drop).map_err(|error| Failure::usage(&error.at("--out")))
+    }
+
+    /// Opens the place if it has files or is a stream; `None` for lines that are appended.
+    fn files(&self, pipeline: &RowPipeline) -> Result<Option<Box<dyn RowOutput>>, Error> {
+        let place = self.place.to_string_lossy();
+        let is_remote = place.starts_with("s3://") || place.starts_with("firehose:");
+        if !is_remote && self.format == AnswerFormat::JsonLines {
+            return Ok(None);
+        }
+        if !is_open_ended(&place) {
+            return Err(Error::new(
+                ErrorKind::InvalidArgument,
+                format!("{place}: a stream has no end, so Parquet needs a directory: {place}/"),
+            ));
+        }
+        let mut options = AnswerFilesOptions::default();
+        options.format = self.format;
+        Ok(Some(open_rows(&place, pipeline, options)?))
+    }
+
+    fn lines(&self, shard: &ShardId) -> Result<AppendFile, Error> {
+        if self.place.as_os_str().as_encoded_bytes().ends_with(b"/") {
+            fs::create_dir_all(&self.place).map_err(|error| cannot_open(&self.place, error))?;
+        }
+        match self.place.is_dir() {
+            true => append(&self.place.join(format!("{}.jsonl", file_name(shard)))),
+            false => append(&self.place),
         }
     }
 }
@@ -200,15 +271,18 @@ fn pipeline_work(
     let pipeline = arguments.copy.traced(pipeline, spec)?;
     check_partials(arguments.partials.as_deref(), &pipeline)?;
     let late = arguments.late.clone().or_else(|| spec.late.as_ref().map(PathBuf::from));
-    let (out, partials, spec) =
-        (arguments.out.clone().map(Out), arguments.partials.clone(), spec.clone());
-    let open = move |shard: &ShardId, _: &Declared| -> Result<Box<dyn Sink<Declared>>, Error> {
-        let lines = out.as_ref().map(|out| out.open(shard)).transpose()?;
-        Ok(match (lines, &partials) {
-            (Some(lines), None) => Box::new(JsonLinesSink::new(lines)),
+    let (partials, spec) = (arguments.partials.clone(), spec.clone());
+    let out = arguments.out.as_deref().map(|place| Out::new(place, spec.output.as_deref()));
+    if let Some(out) = &out {
+        out.check(pipeline.pipeline())?;
+    }
+    let open = move |shard: &ShardId, of: &Declared| -> Result<Box<dyn Sink<Declared>>, Error> {
+        let rows = out.as_ref().map(|out| out.open(shard, of.pipeline())).transpose()?;
+        Ok(match (rows, &partials) {
+            (Some(rows), None) => Box::new(RowSink::new(rows)),
             (None, Some(place)) => Box::new(PartialSink::new(NamedTarget(target(place)?))),
-            (Some(lines), Some(place)) => {
-                Box::new(Both::new(NamedTarget(target(place)?), lines, (&spec, seed))?)
+            (Some(rows), Some(place)) => {
+                Box::new(Both::new(NamedTarget(target(place)?), rows, (&spec, seed))?)
             }
             (None, None) => {
                 return Err(Error::new(
@@ -278,16 +352,21 @@ pub(crate) fn check_partials(place: Option<&str>, pipeline: &Declared) -> Result
     checked.map_err(|error| Failure::usage(&error.at("--partials")))
 }
 
+/// Returns the pipeline whose partials are read.
+pub(crate) fn saved_pipeline((spec, seed): (&PipelineSpec, Seed)) -> Result<RowPipeline, Error> {
+    let mut compile = CompileOptions::default();
+    compile.arrival_times = true;
+    compile.seed = seed;
+    compile.lookups = read_lookups(spec, &compile.limits)?;
+    spec.compile(&compile)
+}
+
 /// Returns a merger of the pipeline's partials.
 pub(crate) fn merger(
     (spec, seed): (&PipelineSpec, Seed),
     options: MergerOptions,
 ) -> Result<RowMerger, Error> {
-    let mut compile = CompileOptions::default();
-    compile.arrival_times = true;
-    compile.seed = seed;
-    compile.lookups = read_lookups(spec, &compile.limits)?;
-    let pipeline = spec.compile(&compile)?;
+    let pipeline = saved_pipeline((spec, seed))?;
     if pipeline.queries().any(|query| query.windows().is_per_group()) {
         return Err(Error::new(
             ErrorKind::InvalidArgument,
@@ -301,13 +380,20 @@ fn merger_work(
     spec: &PipelineSpec,
     arguments: &KclArguments,
 ) -> Result<MergerWork<RowMerger>, Failure> {
-    let Some(out) = arguments.out.clone().map(Out) else {
+    let Some(place) = &arguments.out else {
         return Err(Failure::Usage(String::from("--merge needs --out")));
     };
+    let out = Out::new(place, spec.output.as_deref());
     let spec = (spec, seed(arguments.seed_file.as_deref())?);
-    let merger = merger(spec, merger_options(&arguments.merging)?)
-        .map_err(|error| Failure::usage(&error))?;
-    Ok(MergerWork::new(merger, move |shard| Ok(Box::new(MergedLines::new(out.open(shard)?)))))
+    let usage = |error: Error| Failure::usage(&error);
+    let merger = merger(spec, merger_options(&arguments.merging)?).map_err(usage)?;
+    let pipeline = saved_pipeline(spec).map_err(usage)?;
+    out.check(&pipeline)?;
+    Ok(MergerWork::new(merger, move |shard| {
+        let sink: Box<dyn AnswerSink<MergedRow>> =
+            Box::new(MergedRows(out.open_merged(shard, &pipeline)?));
+        Ok(sink)
+    }))
 }
 
 pub(crate) fn merger_options(arguments: &MergingArguments) -> Result<MergerOptions, Failure> {
@@ -318,47 +404,32 @@ pub(crate) fn merger_options(arguments: &MergingArguments) -> Result<MergerOptio
     Ok(options)
 }
 
-/// Merged rows as JSON Lines.
-pub(crate) struct MergedLines<W> {
-    out: W,
-    line: Vec<u8>,
-}
+/// Merged rows to an output.
+pub(crate) struct MergedRows(pub(crate) Box<dyn RowOutput>);
 
-impl<W: Write> MergedLines<W> {
-    pub(crate) fn new(out: W) -> Self {
-        MergedLines { out, line: Vec::new() }
-    }
-}
-
-impl<W: Write> AnswerSink<MergedRow> for MergedLines<W> {
+impl AnswerSink<MergedRow> for MergedRows {
     fn put(&mut self, row: MergedRow) -> Result<(), Error> {
-        self.line.clear();
-        JsonLines::default().append(&row.emission, &mut self.line);
-        self.out.write_all(&self.line).map_err(cannot_write)
+        self.0.push(&row.emission)
     }
 
     fn flush(&mut self) -> Result<(), Error> {
-        self.out.flush().map_err(cannot_write)
+        self.0.flush()
     }
 }
 
-fn cannot_write(error: io::Error) -> Error {
-    Error::new(ErrorKind::Io, "cannot write the answers").with_source(error)
-}
-
 /// Windows as partials, and also as rows.
-pub(crate) struct Both<W> {
+pub(crate) struct Both {
     target: NamedTarget,
-    rows: MergedLines<W>,
+    rows: MergedRows,
     /// Makes rows of one partial at a time.
     merger: RowMerger,
     empty: bytes::Bytes,
 }
 
-impl<W: Write> Both<W> {
+impl Both {
     pub(crate) fn new(
         target: NamedTarget,
-        out: W,
+        rows: Box<dyn RowOutput>,
         spec: (&PipelineSpec, Seed),
     ) -> Result<Self, Error> {
         let mut options = MergerOptions::default();
@@ -366,7 +437,7 @@ impl<W: Write> Both<W> {
         let mut merger = merger(spec, options)?;
         merger.finish();
         let empty = merger.snapshot();
-        Ok(Both { target, rows: MergedLines::new(out), merger, empty })
+        Ok(Both { target, rows: MergedRows(rows), merger, empty })
     }
 
     fn put_rows(&mut self, partial: &Partial) -> Result<(), Error> {
@@ -380,7 +451,7 @@ impl<W: Write> Both<W> {
     }
 }
 
-impl<W: Write> Sink<Declared> for Both<W> {
+impl Sink<Declared> for Both {
     fn drain(&mut self, pipeline: &mut Declared, source: &str) -> Result<u64, Error> {
         let mut windows = 0;
         while let Some(partial) = pipeline.next_partial(source)? {

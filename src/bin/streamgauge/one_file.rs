@@ -6,7 +6,7 @@ use crate::protocol_output::is_standard_output;
 use crate::settings::Settings;
 use std::fs::Metadata;
 use std::path::{Path, PathBuf};
-use streamgauge::adapter::is_folder;
+use streamgauge::adapter::is_open_ended;
 
 /// Refuses an output that is one of the inputs, the standard output or another output, also under
 /// another name. Nothing has been opened for writing yet.
@@ -65,7 +65,7 @@ fn outputs(settings: &Settings) -> Vec<(&'static str, PathBuf)> {
     outputs.extend(
         settings.spec.dead_letters.as_deref().map(|path| ("--dead-letters", PathBuf::from(path))),
     );
-    let out = settings.out.as_deref().filter(|place| !is_folder(place));
+    let out = settings.out.as_deref().filter(|place| !is_open_ended(place));
     outputs.extend(out.map(|path| ("--out", PathBuf::from(path))));
     outputs.extend(settings.spec.late.as_deref().map(|path| ("--late", PathBuf::from(path))));
     outputs

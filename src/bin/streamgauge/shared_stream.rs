@@ -5,7 +5,7 @@ use crate::early;
 use crate::failure::Failure;
 use crate::kcl::{Both, NamedTarget, Out, check_partials, dead_letters, late_records, target};
 #[cfg(feature = "dynamodb")]
-use crate::kcl::{MergedLines, merger};
+use crate::kcl::{MergedRows, merger, saved_pipeline};
 use crate::session::explained;
 use crate::settings::{Settings, duration};
 use crate::standard_error::say;
@@ -16,7 +16,7 @@ use std::time::Duration;
 #[cfg(feature = "dynamodb")]
 use streamgauge::adapter::worker::MergerWork;
 use streamgauge::adapter::worker::{PipelineWork, ProcessorOptions, StatefulProcessor};
-use streamgauge::adapter::{Declared, JsonLinesSink, Packing, PartialSink, Sink};
+use streamgauge::adapter::{Declared, Packing, PartialSink, RowSink, Sink};
 #[cfg(feature = "dynamodb")]
 use streamgauge::merger::MergerOptions;
 use streamgauge::rows::CompileOptions;
@@ -28,7 +28,7 @@ use streamgauge::{Error, ErrorKind, ShardId};
 /// Where the answers and the state go, how often, and how records are read.
 struct Place {
     state: String,
-    out: Option<Out>,
+    out: Option<PathBuf>,
     partials: Option<String>,
     every: Duration,
     every_records: u64,
@@ -58,7 +58,7 @@ impl Place {
         let idle_after = input.idle_after.as_deref();
         Ok(Place {
             state,
-            out: place.out.clone().map(Out),
+            out: place.out.clone(),
             partials: place.partials.clone(),
             every: duration("--save-every", place.save_every.as_deref().unwrap_or("10s"))?,
             every_records: place.save_records,
@@ -72,6 +72,8 @@ impl Place {
 pub(crate) struct SharedStream {
     settings: Settings,
     place: Place,
+    /// The place of the answers of each shard, unless there are partials.
+    out: Option<Out>,
     /// The interval of `emit_early`.
     early: Option<Duration>,
 }
@@ -99,7 +101,7 @@ impl SharedStream {
             )));
         }
         check_windows(&settings)?;
-        let mut shards = SharedStream { settings, place, early: None };
+        let mut shards = SharedStream { settings, place, out: None, early: None };
         let (spec, partials) = (&shards.settings.spec, shards.place.partials.as_deref());
         shards.early = early::of_stream(spec, &shards.options(), partials).map_err(usage)?;
         let pipeline = shards.pipeline().map_err(usage)?;
@@ -107,6 +109,12 @@ impl SharedStream {
             say(&explained(pipeline.pipeline()));
         }
         check_partials(shards.place.partials.as_deref(), &pipeline)?;
+        let output = shards.settings.spec.output.as_deref();
+        if let Some(path) = &shards.place.out {
+            let out = Out::new(path, output);
+            out.check(pipeline.pipeline())?;
+            shards.out = Some(out);
+        }
         store::open(&shards.place.state).map_err(|error| Failure::usage(&error.at("--state")))?;
         Ok(shards)
     }
@@ -137,21 +145,22 @@ impl SharedStream {
         &self,
     ) -> Result<StatefulProcessor<PipelineWork<Declared>, Box<dyn Store>>, Error> {
         let (spec, seed) = (self.settings.spec.clone(), self.settings.seed);
-        let (out, partials) = (self.place.out.clone(), self.place.partials.clone());
-        let open = move |shard: &ShardId, _: &Declared| -> Result<Box<dyn Sink<Declared>>, Error> {
-            Ok(match (&out, &partials) {
-                (Some(out), Some(place)) => {
-                    let target = NamedTarget(target(place)?);
-                    Box::new(Both::new(target, out.open(shard)?, (&spec, seed))?)
-                }
-                (None, Some(place)) => Box::new(PartialSink::new(NamedTarget(target(place)?))),
-                (Some(out), None) => Box::new(JsonLinesSink::new(out.open(shard)?)),
-                (None, None) => {
-                    let message = "give --out or --partials";
-                    return Err(Error::new(ErrorKind::InvalidArgument, message));
-                }
-            })
-        };
+        let (out, partials) = (self.out.clone(), self.place.partials.clone());
+        let open =
+            move |shard: &ShardId, of: &Declared| -> Result<Box<dyn Sink<Declared>>, Error> {
+                let rows = out.as_ref().map(|out| out.open(shard, of.pipeline())).transpose()?;
+                Ok(match (rows, &partials) {
+                    (Some(rows), Some(place)) => {
+                        Box::new(Both::new(NamedTarget(target(place)?), rows, (&spec, seed))?)
+                    }
+                    (None, Some(place)) => Box::new(PartialSink::new(NamedTarget(target(place)?))),
+                    (Some(rows), None) => Box::new(RowSink::new(rows)),
+                    (None, None) => {
+                        let message = "give --out or --partials";
+                        return Err(Error::new(ErrorKind::InvalidArgument, message));
+                    }
+                })
+            };
         let mut work = PipelineWork::new(self.pipeline()?, open)?.packing(self.place.packing);
         if let Some(length) = self.place.idle_after {
             work = work.idle_after(length);
@@ -174,10 +183,11 @@ impl SharedStream {
         &self,
         options: &MergerOptions,
     ) -> Result<StatefulProcessor<MergerWork<RowMerger>, Box<dyn Store>>, Error> {
-        let merger = merger((&self.settings.spec, self.settings.seed), options.clone())?;
-        let out = self.place.out.clone();
+        let spec = (&self.settings.spec, self.settings.seed);
+        let merger = merger(spec, options.clone())?;
+        let (out, pipeline) = (self.out.clone(), saved_pipeline(spec)?);
         let work = MergerWork::new(merger, move |shard| match &out {
-            Some(out) => Ok(Box::new(MergedLines::new(out.open(shard)?))),
+            Some(out) => Ok(Box::new(MergedRows(out.open_merged(shard, &pipeline)?))),
             None => Err(Error::new(ErrorKind::InvalidArgument, "--merge needs --out")),
         });
         Ok(StatefulProcessor::new(work, store::open(&self.place.state)?, self.saving()?))

@@ -3,6 +3,7 @@
 use crate::arguments::{FormatArgument, InputArguments, OutputArgument, OutputArguments};
 use clap::Args;
 use std::path::PathBuf;
+use streamgauge::adapter::is_open_ended;
 
 /// How records are read.
 #[derive(Debug, Args)]
@@ -31,16 +32,18 @@ pub(crate) struct StreamInput {
 #[command(next_help_heading = "Output")]
 pub(crate) struct StreamOutput {
     /// Append the answers to a file, as JSON Lines. With a state each answer is in the file once,
-    /// also after a crash. Where processes share a stream: a file for all shards, or a directory
-    /// with one for each. Default: standard output
-    #[arg(long, value_name = "FILE|DIR", conflicts_with = "output")]
+    /// also after a crash. Or write each window as a file, as JSON Lines or Parquet, below
+    /// date=2026-11-30/ in a directory (its name ends with /) or in s3://BUCKET/PREFIX; or put the
+    /// answers into firehose:STREAM. Where processes share a stream: a file for all shards, or a
+    /// directory with one for each. Default: standard output
+    #[arg(long, value_name = "PLACE")]
     pub(crate) out: Option<PathBuf>,
     /// Save each window as a partial, to be merged with those of other sources: in a directory,
     /// s3://BUCKET/PREFIX, or kinesis:STREAM
     #[arg(long, value_name = "PLACE", conflicts_with = "output")]
     pub(crate) partials: Option<String>,
-    /// On standard output: a table for people, JSON Lines or CSV. Default: a table on a terminal,
-    /// JSON Lines otherwise
+    /// On standard output: a table for people, JSON Lines or CSV; with --out JSON Lines or Parquet.
+    /// Default: a table on a terminal, JSON Lines otherwise
     #[arg(long, value_enum, value_name = "OUTPUT")]
     pub(crate) output: Option<OutputArgument>,
     /// Show the run on a screen of the terminal while it goes on: columns by window, top-k lists
@@ -71,6 +74,15 @@ pub(crate) struct StreamOutput {
     pub(crate) save_every: Option<String>,
 }
 
+impl StreamOutput {
+    /// Returns the place of --out, unless lines are appended to a file.
+    fn place_of_rows(&self) -> Option<String> {
+        let place = self.out.as_deref()?.to_string_lossy().into_owned();
+        let is_of_lines = matches!(self.output, None | Some(OutputArgument::Json));
+        (!is_of_lines || is_open_ended(&place)).then_some(place)
+    }
+}
+
 /// Returns the input and output in the form that all commands share.
 pub(crate) fn shared(
     input: &StreamInput,
@@ -87,6 +99,7 @@ pub(crate) fn shared(
         output: output.output,
         explain: output.explain,
         quiet: output.quiet,
+        out: output.place_of_rows(),
         #[cfg(feature = "live")]
         live: output.live,
         #[cfg(feature = "serve")]

@@ -1,6 +1,7 @@
 //! The run of a command that reads a stream in one process: what comes before the first record, the
 //! loop until a signal, and where the answers go.
 
+use crate::answer_files::{check_open_ended, files};
 #[cfg(feature = "kinesis")]
 use crate::arguments::MergingArguments;
 use crate::arguments::{DurableArguments, PipelineArguments};
@@ -10,7 +11,7 @@ use crate::failure::Failure;
 use crate::interrupt::{Interrupt, Signal};
 use crate::kcl::{Both, NamedTarget, check_partials, dead_letters, late_records, target};
 #[cfg(feature = "kinesis")]
-use crate::kcl::{MergedLines, merger, merger_options};
+use crate::kcl::{MergedRows, Out, merger, merger_options, saved_pipeline};
 use crate::output::Shape;
 use crate::progress::Bar;
 use crate::session::{explained, shown, watch};
@@ -32,7 +33,9 @@ use streamgauge::adapter::worker::{AnswerSink, MergerWork};
 use streamgauge::adapter::worker::{
     ManyShards, PipelineWork, ProcessorOptions, StatefulProcessor, StreamWork,
 };
-use streamgauge::adapter::{Declared, ExactFile, JsonLinesSink, Packing, PartialSink, Sink};
+use streamgauge::adapter::{
+    Declared, ExactFile, JsonLinesSink, LinesOutput, Packing, PartialSink, Sink,
+};
 use streamgauge::query::PipelineSpec;
 use streamgauge::rows::CompileOptions;
 #[cfg(feature = "kinesis")]
@@ -159,21 +162,27 @@ impl StreamRun {
         check_windows(&settings)?;
         let merger = merger((&settings.spec, settings.seed), merger_options(merging)?)
             .map_err(|error| Failure::usage(&error))?;
-        let (destination, work) = match &place.out {
-            None => {
-                let open = |_: &ShardId| -> Result<Box<dyn AnswerSink<MergedRow>>, Error> {
-                    Ok(Box::new(MergedLines::new(io::stdout())))
-                };
-                (Destination::Lines, StreamWork::new(MergerWork::new(merger, open)))
+        let (destination, work) = match (&place.out, &settings.out) {
+            (None, _) => {
+                let open = |_: &ShardId| Ok(merged_lines(io::stdout()));
+                (Destination::Merged, StreamWork::new(MergerWork::new(merger, open)))
             }
-            Some(path) => {
+            (Some(path), None) => {
                 let file = open_file(path)?;
                 let lines = file.clone();
-                let open = move |_: &ShardId| -> Result<Box<dyn AnswerSink<MergedRow>>, Error> {
-                    Ok(Box::new(MergedLines::new(lines.clone())))
-                };
+                let open = move |_: &ShardId| Ok(merged_lines(lines.clone()));
                 let work = StreamWork::new(MergerWork::new(merger, open)).output(file.clone());
                 (Destination::File(file), work)
+            }
+            (Some(path), Some(_)) => {
+                let usage = |error: Error| Failure::usage(&error);
+                let pipeline = saved_pipeline((&settings.spec, settings.seed)).map_err(usage)?;
+                let out = Out::new(path, settings.spec.output.as_deref());
+                out.check(&pipeline)?;
+                let open = move |shard: &ShardId| -> Result<Box<dyn AnswerSink<MergedRow>>, Error> {
+                    Ok(Box::new(MergedRows(out.open_merged(shard, &pipeline)?)))
+                };
+                (Destination::Merged, StreamWork::new(MergerWork::new(merger, open)))
             }
         };
         let processor = processor(work, (&settings, &place))?;
@@ -255,6 +264,12 @@ fn processor<W: ManyShards>(
     Ok(StatefulProcessor::new(work, store, saving))
 }
 
+/// Returns an output of merged rows as lines.
+#[cfg(feature = "kinesis")]
+fn merged_lines(out: impl io::Write + 'static) -> Box<dyn AnswerSink<MergedRow>> {
+    Box::new(MergedRows(Box::new(LinesOutput::new(out))))
+}
+
 fn open_file(path: &Path) -> Result<ExactFile, Failure> {
     ExactFile::open(path).map_err(|error| match error.kind() {
         ErrorKind::Conflict => Failure::run(&error),
@@ -283,9 +298,9 @@ enum Destination {
     File(ExactFile),
     Partials(String),
     Both(ExactFile, String, Box<(PipelineSpec, Seed)>),
-    /// Merged rows on standard output.
+    /// Merged rows, whose output the merger has.
     #[cfg(feature = "kinesis")]
-    Lines,
+    Merged,
     Output(SharedOutput, RowsOptions),
 }
 
@@ -295,12 +310,16 @@ impl Destination {
         (settings, pipeline): (&Settings, &Declared),
         interrupt: &Interrupt,
     ) -> Result<Self, Failure> {
+        if let Some(place) = &settings.out {
+            check_open_ended(place, "a stream has no end")?;
+        }
+        let rows = files(settings, pipeline.pipeline(), true)?;
         if settings.serve.is_some() && out.is_some() {
             let message =
                 "--serve serves what goes to standard output, and --out sends it to a file";
             return Err(Failure::Usage(message.to_owned()));
         }
-        if let Some(path) = out {
+        if let (Some(path), None) = (out, &rows) {
             let file = open_file(path)?;
             return Ok(match &durable.partials {
                 Some(place) => {
@@ -311,13 +330,20 @@ impl Destination {
             });
         }
         if let Some(place) = &durable.partials {
+            if rows.is_some() {
+                let message = "--partials with --out appends lines to a file: name a file there";
+                return Err(Failure::Usage(message.to_owned()));
+            }
             return Ok(Destination::Partials(place.clone()));
         }
         let pipeline = pipeline.pipeline();
         let resumed = durable.state.is_some();
         let shape =
             Shape { revised: pipeline.is_revised() || resumed, resumed, ..Shape::of(pipeline) };
-        let output = shown(settings, &Bar::default(), shape, interrupt)?;
+        let output = match rows {
+            Some(rows) => rows,
+            None => shown(settings, &Bar::default(), shape, interrupt)?,
+        };
         let options = RowsOptions {
             state_bytes_max: settings.limits.state_bytes_max as u64,
             // An early answer raises the revision of the answer that follows, and a state keeps it.
@@ -332,10 +358,11 @@ impl Destination {
             Destination::Partials(place) => Box::new(PartialSink::new(NamedTarget(target(place)?))),
             Destination::Both(file, place, made) => {
                 let target = NamedTarget(target(place)?);
-                Box::new(Both::new(target, file.clone(), (&made.0, made.1))?)
+                let rows = Box::new(LinesOutput::new(file.clone()));
+                Box::new(Both::new(target, rows, (&made.0, made.1))?)
             }
             #[cfg(feature = "kinesis")]
-            Destination::Lines => {
+            Destination::Merged => {
                 let message = "merged rows have no such sink";
                 return Err(Error::new(ErrorKind::Unsupported, message));
             }

@@ -8,6 +8,9 @@ mod order;
 mod span;
 #[cfg(test)]
 mod tests;
+mod value_type;
+
+pub use value_type::ValueType;
 
 use super::row_aggregate::{Answered, ColumnKind, GroupWalk, RowAnswer};
 use super::row_pipeline::OutputColumn;
@@ -21,6 +24,7 @@ use crate::row::{Number, OutputValue};
 use crate::rows::RowForm;
 use evaluate::RowValues;
 use std::sync::Arc;
+use value_type::type_of;
 
 /// What rows are made of the values of aggregates.
 #[derive(Debug)]
@@ -28,6 +32,7 @@ pub(super) struct AnswerPlan {
     form: Arc<RowForm>,
     columns: Vec<Column>,
     kinds: Vec<ColumnKind>,
+    types: Vec<Option<ValueType>>,
     having: Vec<Answer>,
     sort: Vec<SortKey>,
     limit: Option<usize>,
@@ -75,6 +80,8 @@ impl AnswerPlan {
         let Answers { calls, columns, having, sort, limit } = answers;
         let kinds: Vec<ColumnKind> =
             columns.iter().map(|column| kind_of(&column.answer, call_kinds, &columns)).collect();
+        let types =
+            columns.iter().map(|column| type_of(&column.answer, &calls, &columns)).collect();
         let computed = columns
             .iter()
             .filter(|column| !matches!(column.answer, Answer::Call(_) | Answer::Histogram(_)));
@@ -103,7 +110,7 @@ impl AnswerPlan {
         let conditions = || having.iter().chain(sort.iter().map(|key| &key.answer));
         let is_asked = |index| conditions().any(|answer| asks(answer, index, &columns));
         let asked = (0..calls.len()).map(is_asked).collect();
-        Ok(AnswerPlan { form, columns, kinds, having, sort, limit, is_plain, asked })
+        Ok(AnswerPlan { form, columns, kinds, types, having, sort, limit, is_plain, asked })
     }
 
     /// Returns what all rows have in common.
@@ -113,10 +120,11 @@ impl AnswerPlan {
 
     /// Returns the columns of the answer.
     pub(super) fn output_columns(&self) -> Vec<OutputColumn> {
-        let named = self.columns.iter().zip(&self.kinds);
-        named
-            .map(|(column, kind)| OutputColumn { name: column.name.clone(), kind: *kind })
-            .collect()
+        let named = self.columns.iter().zip(self.kinds.iter().zip(&self.types));
+        let column = |(column, (kind, values)): (&Column, (&ColumnKind, &Option<ValueType>))| {
+            OutputColumn { name: column.name.clone(), kind: *kind, values: *values }
+        };
+        named.map(column).collect()
     }
 
     /// Returns true if a row that was given can cease to hold when its window is answered again.

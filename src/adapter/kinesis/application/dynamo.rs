@@ -1,9 +1,9 @@
 //! The tables of an application in DynamoDB.
 
-use super::super::blocking::Blocking;
 use super::layout::{ENTITY, LEASE_KEY, Layout};
 use super::lease::OWNER;
 use super::table::{Condition, Item, Kind, LeaseTable, TableError, Update, Value};
+use crate::adapter::aws::Blocking;
 use crate::error::{Error, ErrorKind};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};

@@ -5,8 +5,7 @@ use super::name::{self, Unit};
 use super::one_file::OneFile;
 use super::options::{AnswerFilesOptions, AnswerFormat};
 use super::parquet_file::Table;
-use crate::adapter::output::Sink;
-use crate::adapter::record_pipeline::{Declared, RecordPipeline};
+use crate::adapter::output::row_output::RowOutput;
 use crate::error::Error;
 use crate::rows::{RowEmission, RowPipeline};
 use crate::store::WholeFiles;
@@ -18,8 +17,8 @@ use std::path::Path;
 /// - `s3://BUCKET/PREFIX` (feature `object-store`), or a path that ends with `/` or is a directory:
 ///   files below `date=2026-11-30/`, which is the date of the window's start in the pipeline's time
 ///   zone. Before it comes `query=NAME/` if the pipeline has several queries, and `source=NAME/` if
-///   the options name one. Answers without windows have no date.
-/// - Any other path: one file, which appears when [`finish`](AnswerFiles::finish) returns.
+///   a source is set. Answers without windows have no date.
+/// - Any other path: one file, which appears when [`finish`](RowOutput::finish) returns.
 ///
 /// The name of a file has the window and the revision of its first row, a number, and a hash of its
 /// content. So no name is ever used for two contents.
@@ -33,7 +32,7 @@ use std::path::Path;
 /// ```
 /// # let folder = std::env::temp_dir().join(format!("streamgauge-files-{}", std::process::id()));
 /// # let place = format!("{}/", folder.display());
-/// use streamgauge::adapter::{AnswerFiles, AnswerFilesOptions};
+/// use streamgauge::adapter::{AnswerFiles, AnswerFilesOptions, RowOutput};
 /// use streamgauge::prelude::*;
 /// use streamgauge::query::PipelineSpec;
 /// use streamgauge::rows::CompileOptions;
@@ -56,6 +55,7 @@ pub struct AnswerFiles {
     target: Target,
     options: AnswerFilesOptions,
     tables: Vec<Table>,
+    source: Option<String>,
     /// Whether the windows of the rows to come are complete.
     complete: bool,
     unit: Option<Unit>,
@@ -103,51 +103,7 @@ impl AnswerFiles {
             false => Target::File(Box::new(OneFile::create(place, format)?)),
         };
         let held = Held::new(format);
-        Ok(AnswerFiles { target, options, tables, complete: true, unit: None, held })
-    }
-
-    /// Sets whether the rows to come are of complete windows. Default: true.
-    pub fn set_complete(&mut self, complete: bool) {
-        self.complete = complete;
-    }
-
-    /// Takes a row. Writes the rows before it if they belong to another file, or if many are held.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Io`](crate::ErrorKind::Io) if a file cannot be written.
-    pub fn push(&mut self, row: &RowEmission) -> Result<(), Error> {
-        if !self.belongs(row) {
-            self.write()?;
-            self.unit = Some(self.unit_of(row));
-        }
-        self.held.push(row, self.complete);
-        if self.held.is_full() {
-            self.write()?;
-        }
-        Ok(())
-    }
-
-    /// Writes what is held, if files are of one window. In a directory or a bucket it is safe then.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Io`](crate::ErrorKind::Io) if a file cannot be written.
-    pub fn flush(&mut self) -> Result<(), Error> {
-        match self.options.per_window {
-            true => self.write(),
-            false => Ok(()),
-        }
-    }
-
-    /// Writes everything that is held, and puts the one file of a path in its place.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Io`](crate::ErrorKind::Io) if a file cannot be written.
-    pub fn finish(&mut self) -> Result<(), Error> {
-        self.write()?;
-        match (&mut self.target, self.tables.first()) {
-            (Target::File(file), Some(table)) => file.finish(table),
-            _ => Ok(()),
-        }
+        Ok(AnswerFiles { target, options, tables, source: None, complete: true, unit: None, held })
     }
 
     /// Returns true if a row belongs to the file of those that are held.
@@ -180,7 +136,8 @@ impl AnswerFiles {
             Target::File(file) => file.append(table, &self.held)?,
             Target::Folder(files) => {
                 let bytes = self.held.to_file(table)?;
-                files.put(&name::path(unit, table.query(), (&self.options, &bytes)), &bytes)?;
+                let of = (table.query(), self.source.as_deref());
+                files.put(&name::path(unit, of, (self.options.format, &bytes)), &bytes)?;
                 unit.parts += 1;
             }
         }
@@ -189,21 +146,49 @@ impl AnswerFiles {
     }
 }
 
-/// Writes the complete answers of a drain before it returns.
-impl Sink<Declared> for AnswerFiles {
-    fn drain(&mut self, pipeline: &mut Declared, _source: &str) -> Result<u64, Error> {
-        let mut rows = 0;
-        while let Some(row) = pipeline.next_emission()? {
-            self.push(&row)?;
-            rows += 1;
+impl RowOutput for AnswerFiles {
+    fn set_complete(&mut self, complete: bool) {
+        self.complete = complete;
+    }
+
+    /// Sets the source: a part of the path of each file to come.
+    fn set_source(&mut self, source: &str) {
+        self.source = Some(source.to_owned());
+    }
+
+    /// Takes a row. Writes the rows before it if they belong to another file, or if many are held.
+    fn push(&mut self, row: &RowEmission) -> Result<(), Error> {
+        if !self.belongs(row) {
+            self.write()?;
+            self.unit = Some(self.unit_of(row));
         }
-        self.flush()?;
-        Ok(rows)
+        self.held.push(row, self.complete);
+        if self.held.is_full() {
+            self.write()?;
+        }
+        Ok(())
+    }
+
+    /// Writes what is held, if files are of one window: in a directory or a bucket it is safe then.
+    fn flush(&mut self) -> Result<(), Error> {
+        match self.target {
+            Target::Folder(_) if self.options.per_window => self.write(),
+            _ => Ok(()),
+        }
+    }
+
+    /// Writes everything that is held, and puts the one file of a path in its place.
+    fn finish(&mut self) -> Result<(), Error> {
+        self.write()?;
+        match (&mut self.target, self.tables.first()) {
+            (Target::File(file), Some(table)) => file.finish(table),
+            _ => Ok(()),
+        }
     }
 }
 
 /// Returns true if [`AnswerFiles`] writes many files to a place, and not one.
-pub fn is_folder(place: &str) -> bool {
+pub(crate) fn is_folder(place: &str) -> bool {
     place.starts_with("s3://") || place.ends_with('/') || Path::new(place).is_dir()
 }
 

@@ -1,10 +1,10 @@
 //! The columns of a file of Parquet.
 
-use super::cells::Cell;
+use super::cells::{Cell, Leaf};
 use super::held_row::HeldRow;
 use crate::error::Error;
 use crate::row::{Number, OutputValue, TopValue};
-use crate::rows::{ColumnKind, Query};
+use crate::rows::{ColumnKind, Query, ValueType};
 use crate::time::Timestamp;
 use crate::window::Window;
 use std::collections::HashSet;
@@ -21,9 +21,10 @@ pub(super) enum Field {
     Retracted,
     /// True in the row of the groups past the limit.
     Other,
-    Value(usize),
-    Lower(usize),
-    Upper(usize),
+    /// The value of a column, with its type if the query says it.
+    Value(usize, Option<ValueType>),
+    Lower(usize, Option<ValueType>),
+    Upper(usize, Option<ValueType>),
     Top(usize),
 }
 
@@ -50,15 +51,15 @@ pub(super) fn fields(query: Query<'_>) -> Result<Vec<(String, Field)>, Error> {
     fields.push(named("complete", Field::Complete));
     fields.push(named("retracted", Field::Retracted));
     for (at, column) in query.columns().iter().enumerate() {
-        let name = &column.name;
+        let (name, values) = (&column.name, column.values);
         match column.kind {
             ColumnKind::Top => fields.push(named(name, Field::Top(at))),
             ColumnKind::Estimate => {
-                fields.push(named(name, Field::Value(at)));
-                fields.push(named(&format!("{name}_lower"), Field::Lower(at)));
-                fields.push(named(&format!("{name}_upper"), Field::Upper(at)));
+                fields.push(named(name, Field::Value(at, values)));
+                fields.push(named(&format!("{name}_lower"), Field::Lower(at, values)));
+                fields.push(named(&format!("{name}_upper"), Field::Upper(at, values)));
             }
-            _ => fields.push(named(name, Field::Value(at))),
+            _ => fields.push(named(name, Field::Value(at, values))),
         }
     }
     let mut names = HashSet::new();
@@ -89,9 +90,9 @@ impl Field {
             Field::Revision => Cell::Integer(row.revision.into()),
             Field::Complete => Cell::Bool(held.complete),
             Field::Retracted => Cell::Bool(row.is_retracted()),
-            Field::Value(at) => row.values.get(at).map_or(Cell::Null, Cell::of),
-            Field::Lower(at) | Field::Upper(at) => match row.values.get(at) {
-                Some(OutputValue::Estimate { lower, .. }) if self == Field::Lower(at) => {
+            Field::Value(at, _) => row.values.get(at).map_or(Cell::Null, Cell::of),
+            Field::Lower(at, _) | Field::Upper(at, _) => match row.values.get(at) {
+                Some(OutputValue::Estimate { lower, .. }) if matches!(self, Field::Lower(..)) => {
                     number(*lower)
                 }
                 Some(OutputValue::Estimate { upper, .. }) => number(*upper),
@@ -101,6 +102,25 @@ impl Field {
         }
     }
 
+    /// Returns the types of the column, or of each part of an element of a list, where they do not
+    /// depend on the rows. The others are those of the values.
+    pub(super) fn declared(self) -> Vec<Option<Leaf>> {
+        let leaf = match self {
+            Field::WindowStart | Field::WindowEnd => Some(Leaf::Time),
+            Field::WindowNumber | Field::Revision => Some(Leaf::Integer),
+            Field::Complete | Field::Retracted | Field::Other => Some(Leaf::Bool),
+            Field::Group(_) => None,
+            Field::Value(_, values) | Field::Lower(_, values) | Field::Upper(_, values) => {
+                values.map(leaf_of)
+            }
+            Field::Top(_) => {
+                let count = Some(Leaf::Integer);
+                return vec![None, count, count, count, Some(Leaf::Bool)];
+            }
+        };
+        vec![leaf]
+    }
+
     /// Returns the rows of a list, `None` for a missing one.
     pub(super) fn top(self, held: &HeldRow) -> Option<&[TopValue]> {
         let Field::Top(at) = self else { return None };
@@ -108,6 +128,15 @@ impl Field {
             Some(OutputValue::Top(rows)) => Some(rows),
             _ => None,
         }
+    }
+}
+
+fn leaf_of(values: ValueType) -> Leaf {
+    match values {
+        ValueType::Bool => Leaf::Bool,
+        ValueType::Integer => Leaf::Integer,
+        ValueType::Float => Leaf::Float,
+        ValueType::Text => Leaf::Text,
     }
 }
 

@@ -18,5 +18,6 @@ mod parquet_file;
 #[cfg(not(feature = "parquet"))]
 use parquet_disabled as parquet_file;
 
-pub use files::{AnswerFiles, is_folder};
+pub use files::AnswerFiles;
+pub(super) use files::is_folder;
 pub use options::{AnswerFilesOptions, AnswerFormat};

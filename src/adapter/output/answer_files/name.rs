@@ -1,6 +1,6 @@
 //! The paths of files: where a file goes, and how it is called.
 
-use super::options::AnswerFilesOptions;
+use super::options::AnswerFormat;
 use crate::hash::{Seed, hash_bytes};
 use crate::rows::RowEmission;
 use crate::store::escaped;
@@ -32,18 +32,18 @@ pub(super) fn date(row: &RowEmission) -> Option<String> {
 /// Returns the path of a file below its place, whose content are these bytes.
 pub(super) fn path(
     unit: &Unit,
-    query: Option<&str>,
-    (options, bytes): (&AnswerFilesOptions, &[u8]),
+    (query, source): (Option<&str>, Option<&str>),
+    (format, bytes): (AnswerFormat, &[u8]),
 ) -> String {
     let mut path = String::new();
-    let named = [("query", query), ("source", options.source.as_deref())];
+    let named = [("query", query), ("source", source)];
     for (key, value) in named.into_iter().chain([("date", unit.date.as_deref())]) {
         if let Some(value) = value {
             path += &format!("{key}={}/", escaped(value));
         }
     }
     let window = unit.window.map_or_else(|| "all".to_owned(), name_of_window);
-    let (revision, part, ending) = (unit.revision, unit.parts, options.format.ending());
+    let (revision, part, ending) = (unit.revision, unit.parts, format.ending());
     let hash = hash_bytes(Seed::PUBLIC, bytes);
     path + &format!("{window}-r{revision}-{part:05}-{hash:016x}.{ending}")
 }

@@ -43,16 +43,14 @@ impl FromStr for AnswerFormat {
 pub struct AnswerFilesOptions {
     /// The format. Default: JSON Lines.
     pub format: AnswerFormat,
-    /// True if a file has the rows of one window and revision, and [`flush`](super::AnswerFiles::flush)
+    /// True if a file has the rows of one window and revision, and [`flush`](crate::adapter::RowOutput::flush)
     /// writes what is held. The same answers, given again after a crash, are the same files then.
     /// Otherwise a file has the rows of one date, and is written at the end. Default: true.
     pub per_window: bool,
-    /// The source of the answers, such as a shard: a part of the path of each file. Default: none.
-    pub source: Option<String>,
 }
 
 impl Default for AnswerFilesOptions {
     fn default() -> Self {
-        AnswerFilesOptions { format: AnswerFormat::JsonLines, per_window: true, source: None }
+        AnswerFilesOptions { format: AnswerFormat::JsonLines, per_window: true }
     }
 }

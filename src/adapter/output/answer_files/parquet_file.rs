@@ -1,7 +1,7 @@
 //! Rows as a file of Parquet.
 //!
-//! The type of a column is the first of BOOLEAN, INT64, DECIMAL(38, 0) and DOUBLE that holds all
-//! values of its first rows exactly, otherwise text. The low-level writer of the crate `parquet`
+//! The type of a column is the one that the query says, or the first of BOOLEAN, INT64, DECIMAL(38,
+//! 0) and DOUBLE that holds all values of its first rows exactly, otherwise text. The low-level writer of the crate `parquet`
 //! gets each column of a row group at once.
 
 use super::cells::{Cell, Leaf, Seen};
@@ -88,9 +88,9 @@ impl<W: Write + Send> ParquetFile<W> {
     /// # Errors
     /// Those of the writer.
     pub(super) fn create(out: W, table: &Table, rows: &[HeldRow]) -> Result<Self, Error> {
-        let of_field = |(_, field): &(String, Field)| match field {
-            Field::WindowStart | Field::WindowEnd => vec![Leaf::Time],
-            field => seen(*field, rows).into_iter().map(Seen::leaf).collect(),
+        let of_field = |(_, field): &(String, Field)| {
+            let leaves = seen(*field, rows).into_iter().zip(field.declared());
+            leaves.map(|(seen, declared)| leaf_of(declared, seen)).collect()
         };
         let types: Vec<Vec<Leaf>> = table.fields.iter().map(of_field).collect();
         let schema = schema(table, &types).map_err(failed)?;
@@ -150,6 +150,11 @@ impl<W: Write + Send> fmt::Debug for ParquetFile<W> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ParquetFile").field("types", &self.types).finish_non_exhaustive()
     }
+}
+
+/// Returns the type of a column: the one that is known, if it holds the values.
+fn leaf_of(declared: Option<Leaf>, seen: Seen) -> Leaf {
+    declared.filter(|leaf| leaf.holds(seen)).unwrap_or_else(|| seen.leaf())
 }
 
 /// Returns the kinds of values in a column, or in each part of its elements.

@@ -126,11 +126,9 @@ fn s300_paths_have_the_date_of_the_time_zone_the_query_and_the_source() {
                 [[query]]\nname = 'all'\n";
     let pipeline = pipeline(toml);
     let folder = Folder::new("paths");
-    let options = AnswerFilesOptions {
-        source: Some("stream/shard 1".to_owned()),
-        ..AnswerFilesOptions::default()
-    };
-    let mut files = AnswerFiles::open(&folder.place(), &pipeline, options).unwrap();
+    let mut files =
+        AnswerFiles::open(&folder.place(), &pipeline, AnswerFilesOptions::default()).unwrap();
+    files.set_source("stream/shard 1");
     let forms: Vec<_> = pipeline.queries().map(|query| query.form().clone()).collect();
     let window =
         |start| Window::new(Timestamp::from_millis(start), Timestamp::from_millis(start + DAY));
@@ -386,6 +384,33 @@ mod of_parquet {
         assert!(error.contains("one.parquet: the column \"max(a)\" has values that"), "{error}");
         drop(files);
         assert_eq!(folder.files().len(), 1, "the earlier file stays, and no other");
+    }
+
+    #[test]
+    fn s302_a_type_that_the_query_says_needs_no_values() {
+        let agg = "count, mean(a), p50(a), cast(max(a) as text) as t, max(a) > 1 as b, \
+                   cast(sum(a) as int) as i, top(2, a)";
+        let pipeline = pipeline(&format!("time = 't'\nwindow = '1h'\nagg = '{agg}'\n"));
+        let folder = Folder::new("types");
+        let mut files = AnswerFiles::open(&folder.place(), &pipeline, options()).unwrap();
+        let row = row(&pipeline, 1, 0, "");
+        files.push(&RowEmission { group: Vec::new(), values: Vec::new(), ..row }).unwrap();
+        files.finish().unwrap();
+        let bytes = bytes::Bytes::from(folder.files().remove(0).1);
+        let reader = SerializedFileReader::new(bytes).unwrap();
+        let schema = reader.metadata().file_metadata().schema_descr();
+        let types: Vec<String> = schema
+            .columns()
+            .iter()
+            .skip(5)
+            .map(|column| format!("{} {}", column.path().string(), column.physical_type()))
+            .collect();
+        let expected = "count INT64, mean(a) DOUBLE, p50(a) DOUBLE, p50(a)_lower DOUBLE, \
+                        p50(a)_upper DOUBLE, t BYTE_ARRAY, b BOOLEAN, i INT64, \
+                        top(2, a).list.element.key BYTE_ARRAY, top(2, a).list.element.count INT64, \
+                        top(2, a).list.element.lower INT64, top(2, a).list.element.upper INT64, \
+                        top(2, a).list.element.guaranteed BOOLEAN";
+        assert_eq!(types.join(", "), expected);
     }
 
     #[test]

@@ -23,7 +23,7 @@ use crate::view::html::{Facts, Origin, PageWriter};
 use crate::view::live::LiveWriter;
 use crate::view::serve::ServedWriter;
 use std::io::{self, Write};
-use streamgauge::adapter::AnswerFiles;
+use streamgauge::adapter::RowOutput;
 use streamgauge::rows::{JsonLines, RowEmission};
 use streamgauge::{Error, Timestamp};
 
@@ -33,8 +33,8 @@ pub(crate) enum OutputWriter<W> {
     Json(JsonLines, W),
     Csv(CsvWriter<W>),
     Html(Box<PageWriter<W>>),
-    /// Files, and nothing on standard output.
-    Files(Box<AnswerFiles>),
+    /// Files or a stream, and nothing on standard output.
+    Files(Box<dyn RowOutput + Send>),
     /// A screen, and the table that is printed after it.
     Live(Box<LiveWriter>, Box<OutputWriter<W>>),
     /// Answers that are also served by HTTP.
