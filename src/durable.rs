@@ -48,9 +48,9 @@ pub trait Durable: Sized {
         0
     }
 
-    /// Compares with another value, in an order in which no two different values are equal. Default:
-    /// that of the bytes that [`write`](Durable::write) writes. Numbers, text and times have their
-    /// own order.
+    /// Compares with another value, in an order in which no two different values are equal.
+    /// Default: that of the bytes that [`write`](Durable::write) writes. Numbers, text and times
+    /// have their own order.
     fn order(&self, other: &Self) -> Ordering {
         let [own, other] = [self, other].map(|value| {
             let mut writer = Writer::new();

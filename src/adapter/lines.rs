@@ -3,9 +3,9 @@
 use crate::error::{Error, ErrorKind};
 use std::io::{BufRead, Read};
 
-/// Maximum bytes of one line. The KCL's daemon puts up to 10,000 records of up to 10 MiB in one line, but
-/// GetRecords returns at most 10 MiB at a time. Base64, the other fields, and the keys of records
-/// that the KPL aggregated turn that into tens of megabytes.
+/// Maximum bytes of one line. The KCL's daemon puts up to 10,000 records of up to 10 MiB in one
+/// line, but GetRecords returns at most 10 MiB at a time. Base64, the other fields, and the keys of
+/// records that the KPL aggregated turn that into tens of megabytes.
 pub(crate) const LINE_BYTES_MAX: usize = 512 << 20;
 
 /// Reads lines one after the other into one reused buffer.
@@ -39,8 +39,8 @@ impl<R: BufRead> LineReader<R> {
     ///
     /// # Errors
     /// [`ErrorKind::Io`] if the input cannot be read; [`ErrorKind::Corrupt`] if it ends within a
-    /// line, as when the other process is killed while it writes; [`ErrorKind::LimitExceeded`] if the line
-    /// is over the limit.
+    /// line, as when the other process is killed while it writes; [`ErrorKind::LimitExceeded`] if
+    /// the line is over the limit.
     pub(crate) fn read(&mut self) -> Result<Option<&[u8]>, Error> {
         loop {
             self.line.clear();

@@ -30,7 +30,7 @@ const AGGREGATES: [&str; 14] = [
     "count, sum(bytes), p99(latency_ms), distinct(url)",
 ];
 
-/// Returns the bytes that each of so many groups keeps on the heap, and those that its pipeline
+/// Returns the bytes that each of `groups` groups keeps on the heap, and those that its pipeline
 /// expects. Three of ten URLs of a group are the same.
 fn group_bytes(aggregates: &str, groups: usize, records: usize) -> (f64, f64) {
     let toml = format!("group = \"user_id\"\nagg = \"{aggregates}\"");

@@ -99,7 +99,7 @@ fn open(work: TupleWork<Declared>, store: &Deadly, clock: &StepClock, id: bool) 
     Bolt::open(&setup, (work, store.clone()), (reading, options), clock.clone()).unwrap()
 }
 
-/// A tuple of the spout. One whose `n` is none is refused by a strict pipeline.
+/// A tuple of the spout. A strict pipeline refuses one without a number `n`.
 #[derive(Clone, Debug)]
 struct Item {
     ts: i64,

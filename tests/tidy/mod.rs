@@ -75,8 +75,8 @@ fn rank(room: &str) -> Option<usize> {
     ROOMS.iter().flat_map(|level| level.iter()).position(|name| *name == room)
 }
 
-/// Returns the room of a file: `engine` for `src/engine/stats.rs`, `error` for `src/error.rs`. Returns
-/// `None` for `src/lib.rs`.
+/// Returns the room of a file: `engine` for `src/engine/stats.rs`, `error` for `src/error.rs`.
+/// Returns `None` for `src/lib.rs`.
 fn room(path: &str) -> Option<&str> {
     let inside = path.strip_prefix("src/")?;
     let name = inside.split('/').next()?;
@@ -92,8 +92,8 @@ fn fail_on(found: Vec<String>, rule: &str) {
     assert!(found.is_empty(), "{rule}\n  {}\n", found.join("\n  "));
 }
 
-/// Returns the names that follow `crate::` (or, in the command, `streamgauge::`), including names in
-/// braces.
+/// Returns the names that follow `crate::` (or, in the command, `streamgauge::`), including names
+/// in braces.
 fn imported(code: &str, root_name: &str) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     for (at, _) in code.match_indices(root_name) {

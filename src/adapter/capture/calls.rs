@@ -142,7 +142,7 @@ impl Call {
     /// Reads a call.
     ///
     /// # Errors
-    /// [`ErrorKind::Parse`] if the line is none.
+    /// [`ErrorKind::Parse`] if the line is not a call.
     pub(super) fn of_line(line: Line) -> Result<Self, Error> {
         let missing = |what: &str| Error::new(ErrorKind::Parse, format!("{what} is missing"));
         let source = line.source.map(ShardId::new).ok_or_else(|| missing("source"))?;

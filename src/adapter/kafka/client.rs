@@ -321,7 +321,7 @@ fn check_survives(error: KafkaError) -> Result<(), Error> {
     }
 }
 
-/// Returns a message as a record. One without a payload deletes its key, and is none.
+/// Returns a message as a record. One without a payload deletes its key: `None`.
 fn record(
     message: &BorrowedMessage<'_>,
     (topic, shards): (&str, &mut BTreeMap<i32, ShardId>),

@@ -14,8 +14,10 @@ const FIREHOSE: &str = "firehose:";
 /// [files](AnswerFiles).
 ///
 /// # Errors
-/// Those of [`AnswerFiles::open`], and [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) for a stream in a build without
-/// the feature; [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument) for a stream and another format than JSON Lines.
+/// Those of [`AnswerFiles::open`], and [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported)
+/// for a stream in a build without the feature;
+/// [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument) for a stream and another
+/// format than JSON Lines.
 pub fn open_rows(
     place: &str,
     pipeline: &RowPipeline,

@@ -9,8 +9,8 @@ pub trait RowOutput {
     fn set_complete(&mut self, complete: bool);
 
     /// Sets the source of the rows to come, such as a shard, so that rows of several sources can be
-    /// told from each other. Rows that are held must have been [flushed](RowOutput::flush). Default:
-    /// none.
+    /// told from each other. Rows that are held must have been [flushed](RowOutput::flush).
+    /// Default: none.
     fn set_source(&mut self, source: &str);
 
     /// Receives a row. It may be held until the next flush.

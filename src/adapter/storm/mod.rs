@@ -2,14 +2,14 @@
 //! `ShellBolt` starts.
 //!
 //! Storm starts one process for each task of the bolt and talks to it over standard input and
-//! output: messages of JSON, each ended by a line `end`. A [`Message`] comes from Storm, a [`Reply`]
-//! from the process. A [`Bolt`] applies tuples to a pipeline, saves the state in a
+//! output: messages of JSON, each ended by a line `end`. A [`Message`] comes from Storm, a
+//! [`Reply`] from the process. A [`Bolt`] applies tuples to a pipeline, saves the state in a
 //! [`Store`](crate::store::Store), sends the answers as tuples and acks, in this order; its loop is
 //! that of all sources with shards ([`worker`](crate::adapter::worker)). [`run`] is the process: a
 //! thread reads, and answers heartbeats at once.
 //!
-//! Storm delivers at least once, in any order. With [`id`](BoltOptions::id) a tuple that comes again
-//! counts once, as long as its id is among the [last ones](TupleWork::ids_max).
+//! Storm delivers at least once, in any order. With [`id`](BoltOptions::id) a tuple that comes
+//! again counts once, as long as its id is among the [last ones](TupleWork::ids_max).
 //!
 //! Written after the observed behaviour of Storm 2.8.2.
 //!

@@ -2,9 +2,10 @@
 //! answers, save the state, checkpoint.
 //!
 //! [`StatefulProcessor`] is the loop of one shard. A [`ShardWork`] is its computation:
-//! [`PipelineWork`] or [`MergerWork`]; [`StreamWork`] is that of all shards of a stream. The loop saves state in a [`Store`](crate::store::Store),
-//! detects that another process has taken the shard over, hands the open windows of an ended shard
-//! over to a new one, and lets the clock complete the windows of a quiet shard.
+//! [`PipelineWork`] or [`MergerWork`]; [`StreamWork`] is that of all shards of a stream. The loop
+//! saves state in a [`Store`](crate::store::Store), detects that another process has taken the
+//! shard over, hands the open windows of an ended shard over to a new one, and lets the clock
+//! complete the windows of a quiet shard.
 //!
 //! An adapter makes a [`Batch`] from the deliveries of its transport, implements [`Checkpoint`],
 //! and calls the processor, as [`kcl`](crate::adapter::kcl) does for the KCL's daemon. Users of

@@ -751,8 +751,8 @@ pub(crate) struct OutputArguments {
     #[arg(long, value_enum, value_name = "OUTPUT")]
     pub(crate) output: Option<OutputArgument>,
     /// Write the answers to files instead, as JSON Lines or Parquet: to one file, or below
-    /// date=2026-11-30/ in a directory (its name ends with /) or in s3://BUCKET/PREFIX. Each file is
-    /// complete, or it is not there
+    /// date=2026-11-30/ in a directory (its name ends with /) or in s3://BUCKET/PREFIX. Each file
+    /// is complete, or it is not there
     #[arg(long, value_name = "FILE|DIR/|s3://...", conflicts_with = "partials")]
     pub(crate) out: Option<String>,
     /// Show the run on a screen of the terminal while it goes on: columns by window, top-k lists

@@ -48,8 +48,8 @@ pub(crate) struct TopicArguments {
     /// The name of the topic
     #[arg(long, value_name = "TOPIC")]
     pub(crate) topic: String,
-    /// Share the partitions with all processes that name the same consumer group. Needs --state, and
-    /// --partials for answers over all partitions or --out for those of each
+    /// Share the partitions with all processes that name the same consumer group. Needs --state,
+    /// and --partials for answers over all partitions or --out for those of each
     #[arg(long, value_name = "NAME")]
     pub(crate) consumer_group: Option<String>,
     /// Set a property of librdkafka, such as client.id=hits. An empty value removes one that is set

@@ -92,7 +92,8 @@ fn truncated(ast: &Ast, args: &[Id]) -> Option<Result<Windowing, Error>> {
     Some(found)
 }
 
-/// Returns a field or an expression, or `None` for the arrival time, and the time zone of `at time zone`.
+/// Returns a field or an expression, or `None` for the arrival time, and the time zone of `at time
+/// zone`.
 fn time_field(ast: &Ast, id: Id) -> Result<(Option<String>, Option<String>), Error> {
     match ast.node(id) {
         Node::Field(_) if is_rowtime(ast, id) => Ok((None, None)),

@@ -15,11 +15,11 @@ pub(in crate::rows) struct Why {
 /// The kinds of [`Why`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(in crate::rows) enum WhyKind {
-    /// A number is needed, and the value is none.
+    /// The value is not a number, and one is needed.
     NotANumber,
-    /// A time is needed, and the value is none.
+    /// The value is not a time, and one is needed.
     NotATime,
-    /// A duration is needed, and the value is none.
+    /// The value is not a duration, and one is needed.
     NotADuration,
     /// True or false is needed, and the value is neither.
     NotATruth,

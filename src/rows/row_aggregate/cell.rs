@@ -37,8 +37,8 @@ pub(super) fn mismatch() -> Error {
     Error::new(ErrorKind::Mismatch, "accumulators of two different pipelines do not merge")
 }
 
-/// Rows of a top-k that are never given up: how many are asked for is not known to its state, and as
-/// many as a page holds stay in any case.
+/// Rows of a top-k that are never given up: how many are asked for is not known to its state, and
+/// as many as a page holds stay in any case.
 pub(crate) const TOP_ROWS_MIN: usize = 100;
 
 /// Makes the states of a list of aggregates, each with its name in descriptions, its source and the
@@ -303,7 +303,7 @@ impl StateSpec {
         }
     }
 
-    /// Returns the largest rows of a top-k; none of any other state.
+    /// Returns the largest rows of a top-k; nothing for any other state.
     pub(super) fn top(&self, cell: &Cell, k: usize) -> Vec<TopRow<ByteKey>> {
         match (self, cell) {
             (StateSpec::Top(_, typed), Cell::Top(keys)) => {

@@ -40,7 +40,7 @@ def wait(what, condition, process, seconds=90):
     while not condition():
         if time.time() > end or process.poll() is not None:
             print(log.read_text(errors="replace")[-3000:], file=sys.stderr)
-            sys.exit(f"waited in vain: {what}")
+            sys.exit(f"it did not come in time: {what}")
         time.sleep(0.02)
 
 

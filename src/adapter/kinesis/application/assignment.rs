@@ -56,7 +56,7 @@ pub(super) struct Observations {
     reports: BTreeMap<String, Watched<u64>>,
     /// The workers whose report has changed while it was watched.
     reporting: BTreeSet<String>,
-    /// The workers none of whose leases was renewed, with their last report then.
+    /// The workers that stopped renewing their leases, with the last report at that time.
     doubted: BTreeMap<String, u64>,
 }
 
@@ -75,7 +75,7 @@ impl Observations {
         self.reporting.retain(|worker| self.reports.contains_key(worker));
     }
 
-    /// Doubts the workers that renew none of their leases, until they report again: the row of one
+    /// Doubts the workers that stop renewing their leases, until they report again: the row of one
     /// that has died may be young, and without leases it would get some again.
     fn doubt(&mut self, (leases, reports): (&[Lease], &[Report]), failover: Duration, now: Moment) {
         let mut has_living = BTreeMap::<&str, bool>::new();

@@ -79,10 +79,11 @@ impl AnswerFiles {
     /// Opens the place for the answers of a pipeline. Nothing is written yet.
     ///
     /// # Errors
-    /// [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) for S3 or Parquet in a build without the feature;
-    /// [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument) for a bucket that cannot be used, for several queries in one
-    /// file of Parquet, and for two columns of one name in Parquet; [`ErrorKind::Io`](crate::ErrorKind::Io) for a
-    /// directory that cannot be made.
+    /// [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) for S3 or Parquet in a build
+    /// without the feature; [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument) for a
+    /// bucket that cannot be used, for several queries in one file of Parquet, and for two columns
+    /// of one name in Parquet; [`ErrorKind::Io`](crate::ErrorKind::Io) for a directory that cannot
+    /// be made.
     pub fn open(
         place: &str,
         pipeline: &RowPipeline,

@@ -43,9 +43,10 @@ impl FromStr for AnswerFormat {
 pub struct AnswerFilesOptions {
     /// The format. Default: JSON Lines.
     pub format: AnswerFormat,
-    /// True if a file has the rows of one window and revision, and [`flush`](crate::adapter::RowOutput::flush)
-    /// writes what is held. The same answers, given again after a crash, are the same files then.
-    /// Otherwise a file has the rows of one date, and is written at the end. Default: true.
+    /// True if a file has the rows of one window and revision, and
+    /// [`flush`](crate::adapter::RowOutput::flush) writes what is held. The same answers, given
+    /// again after a crash, are the same files then. Otherwise a file has the rows of one date, and
+    /// is written at the end. Default: true.
     pub per_window: bool,
 }
 

@@ -30,7 +30,7 @@ impl Table {
     }
 }
 
-/// There is none.
+/// The writer of a build without the feature `parquet`: it cannot be created.
 #[derive(Debug)]
 pub(super) struct ParquetFile<W>(PhantomData<W>);
 

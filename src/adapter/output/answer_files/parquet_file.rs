@@ -1,8 +1,8 @@
 //! Rows as a file of Parquet.
 //!
 //! The type of a column is the one that the query says, or the first of BOOLEAN, INT64, DECIMAL(38,
-//! 0) and DOUBLE that holds all values of its first rows exactly, otherwise text. The low-level writer of the crate `parquet`
-//! gets each column of a row group at once.
+//! 0) and DOUBLE that holds all values of its first rows exactly, otherwise text. The low-level
+//! writer of the crate `parquet` gets each column of a row group at once.
 
 use super::cells::{Cell, Leaf, Seen};
 use super::held_row::HeldRow;
@@ -41,7 +41,7 @@ const ELEMENT: [&str; 5] = ["key", "count", "lower", "upper", "guaranteed"];
 #[derive(Debug)]
 pub(super) struct Table {
     query: Option<String>,
-    /// The columns; none of JSON Lines.
+    /// The columns; empty for JSON Lines.
     fields: Vec<(String, Field)>,
 }
 

@@ -26,8 +26,8 @@ pub(super) struct Held {
 /// The content of a file.
 pub(super) enum FileContent {
     Held(Held),
-    /// The state of a shard on the KCL, or of a stream, with its contents, and the last record that a second stage
-    /// has merged.
+    /// The state of a shard on the KCL, or of a stream, with its contents, and the last record that
+    /// a second stage has merged.
     Shard {
         state: ShardState,
         held: Vec<Held>,
