@@ -21,6 +21,10 @@ fn a_wrong_command_line_is_refused_before_a_broker_is_called() {
             &["--window", "1m", "--consumer-group", "hits", "--state", "/tmp"],
             &["--consumer-group needs --partials"],
         ),
+        (
+            &["--window", "1m", "--consumer-group", "hits", "--capture", "hits.jsonl"],
+            &["'--consumer-group <NAME>' cannot be used with '--capture <FILE>'"],
+        ),
     ] {
         streamgauge(&[&NOWHERE, arguments].concat()).failed(2, words);
     }

@@ -29,7 +29,10 @@ fn a_wrong_command_line_is_refused_before_the_stream_is_called() {
     for (arguments, words) in [
         (&["kinesis"][..], &["a stream has no end", "--window 1m"][..]),
         (&["kinesis", "--window", "1m", "--from", "oldest"], &["use latest, trim, or a time"]),
-        (&["kinesis", "--window", "1m", "--out", "a", "--output", "csv"], &["cannot be used with"]),
+        (
+            &["kinesis", "--window", "1m", "--out", "a", "--output", "csv"],
+            &["a stream has no end, so it needs a directory"],
+        ),
         (&["kinesis", "--window", "1m", "--merge", "--partials", "b"], &["cannot be used with"]),
         (&["kinesis", "--window", "1m", "--idle-after", "soon"], &["--idle-after"]),
         (&["put", "--ordered", "--aggregate"], &["cannot be used with"]),

@@ -166,7 +166,7 @@ pub(crate) struct KclArguments {
     #[arg(long)]
     pub(crate) require_state: bool,
     /// The second stage: the records are the partials that `--partials kinesis:STREAM` has written
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["capture", "trace"])]
     pub(crate) merge: bool,
     #[command(flatten)]
     pub(crate) merging: MergingArguments,

@@ -50,7 +50,7 @@ pub(crate) struct TopicArguments {
     pub(crate) topic: String,
     /// Share the partitions with all processes that name the same consumer group. Needs --state,
     /// and --partials for answers over all partitions or --out for those of each
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["capture", "trace"])]
     pub(crate) consumer_group: Option<String>,
     /// Set a property of librdkafka, such as client.id=hits. An empty value removes one that is set
     /// by default. Can be given several times

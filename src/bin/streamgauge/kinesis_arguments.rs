@@ -41,7 +41,7 @@ pub(crate) struct KinesisArguments {
     #[arg(
         long,
         help_heading = "Second stage",
-        conflicts_with_all = ["partials", "packing", "idle_after", "late", "output", "capture"]
+        conflicts_with_all = ["partials", "packing", "idle_after", "late", "output", "capture", "trace"]
     )]
     pub(crate) merge: bool,
     #[command(flatten, next_help_heading = "Second stage")]
@@ -59,7 +59,7 @@ pub(crate) struct SharingArguments {
     /// Share the stream with all processes that name the same application, also with Java workers
     /// of KCL 3: it is the name of their lease table in DynamoDB. Needs --state, and --partials for
     /// answers over all shards or --out for those of each
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["capture", "trace"])]
     pub(crate) application: Option<String>,
     /// A shard goes to another worker when its worker was silent for this time. All workers of the
     /// application need the same
