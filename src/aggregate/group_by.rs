@@ -365,16 +365,17 @@ impl<E, A> GroupBy<E, A> {
     where
         A: Aggregate<R>,
     {
-        if !self.inner.hints().grows {
-            return change(inner);
-        }
+        // One call of `change`, so that it is inlined.
+        let grows = self.inner.hints().grows;
         // If the inner aggregate has no heap memory, both sizes are constants and the compiler
         // removes this.
-        let before = self.inner.state_bytes(inner);
+        let before = if grows { self.inner.state_bytes(inner) } else { 0 };
         let changed = change(inner);
-        let after = self.inner.state_bytes(inner);
-        if after != before {
-            *heap_bytes = (*heap_bytes + after).saturating_sub(before);
+        if grows {
+            let after = self.inner.state_bytes(inner);
+            if after != before {
+                *heap_bytes = (*heap_bytes + after).saturating_sub(before);
+            }
         }
         changed
     }
