@@ -17,13 +17,22 @@ pub(crate) struct NewFile {
 }
 
 impl NewFile {
-    /// Begins a file.
+    /// Begins a file. A link to a file stays, and the file that it names is replaced.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidArgument`] for a path without a name; [`ErrorKind::Io`] if the folder
-    /// has no place for it.
+    /// [`ErrorKind::InvalidArgument`] for a path without a name, and for a device or a pipe, which
+    /// a file must not replace; [`ErrorKind::Io`] if the folder has no place for it.
     pub(crate) fn create(path: impl Into<PathBuf>) -> Result<Self, Error> {
         let path = path.into();
+        let path = fs::canonicalize(&path).unwrap_or(path);
+        if path.metadata().is_ok_and(|known| !known.is_file() && !known.is_dir()) {
+            let path = path.display();
+            let message = format!(
+                "{path} is a device or a pipe, and no file may take its place: leave out --out, \
+                 and redirect standard output there"
+            );
+            return Err(Error::invalid(message));
+        }
         let Some(name) = path.file_name().filter(|_| !path.is_dir()) else {
             return Err(Error::invalid(format!("{} is not the name of a file", path.display())));
         };
@@ -160,6 +169,23 @@ mod tests {
         file.keep().unwrap();
         assert_eq!((fs::read(folder.join("c")).unwrap(), names()), (b"whole".to_vec(), 2));
         assert!(NewFile::create(&folder).is_err() && NewFile::create(folder.join("x/y")).is_err());
+        fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_stays_and_a_device_is_refused() {
+        let folder = std::env::temp_dir().join(format!("streamgauge-link-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join("old"), b"old").unwrap();
+        std::os::unix::fs::symlink("old", folder.join("link")).unwrap();
+        let mut file = NewFile::create(folder.join("link")).unwrap();
+        file.write_all(b"new").unwrap();
+        file.keep().unwrap();
+        assert!(folder.join("link").is_symlink());
+        assert_eq!(fs::read(folder.join("old")).unwrap(), b"new");
+        let error = NewFile::create("/dev/null").unwrap_err();
+        assert!(error.to_string().contains("/dev/null is a device or a pipe"), "{error}");
         fs::remove_dir_all(folder).unwrap();
     }
 

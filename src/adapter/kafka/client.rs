@@ -280,7 +280,17 @@ impl fmt::Debug for TopicClient {
 }
 
 fn failed(error: KafkaError) -> Error {
-    Error::new(ErrorKind::Io, format!("Kafka: {error}"))
+    let advice = match code(&error) {
+        Some(
+            RDKafkaErrorCode::AllBrokersDown
+            | RDKafkaErrorCode::BrokerTransportFailure
+            | RDKafkaErrorCode::OperationTimedOut
+            | RDKafkaErrorCode::Resolve,
+        ) => "; no broker answers: check their addresses, and that this machine reaches them",
+        Some(RDKafkaErrorCode::UnknownTopicOrPartition) => "; check the name of the topic",
+        _ => "",
+    };
+    Error::new(ErrorKind::Io, format!("Kafka: {error}{advice}"))
 }
 
 /// Returns the code of an error, if it has one.

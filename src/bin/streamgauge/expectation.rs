@@ -30,7 +30,7 @@ impl FromStr for Expectation {
 }
 
 impl Expectation {
-    /// Returns the memory of the groups in words, query by query if there are several.
+    /// Returns the memory of the groups in words: a line for each query.
     pub(crate) fn told(self, pipeline: &RowPipeline) -> String {
         let Expectation { groups, records } = self;
         let told = |query: Query<'_>| {
@@ -39,10 +39,10 @@ impl Expectation {
             let each = if records == 1 { "record" } else { "records" };
             format!(
                 "expected state{name}: {mebibytes:.1} MiB a pane, of {groups} groups of {records} \
-                 {each}, between half and twice as much"
+                 {each}, between half and twice as much\n"
             )
         };
-        pipeline.queries().map(told).collect::<Vec<_>>().join("\n")
+        pipeline.queries().map(told).collect()
     }
 }
 
