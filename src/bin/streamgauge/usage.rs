@@ -28,10 +28,7 @@ const EXPECTED: &[(&[&str], &str)] = &[
         &["--file", "--input", "-f", "-i"],
         "files are given without a flag: streamgauge run FILE..., and - is standard input",
     ),
-    (
-        &["--out", "-o"],
-        "answers go to standard output: write > FILE after the command; --output is their format",
-    ),
+    (&["-o"], "use --out FILE for the place of the answers; --output is their format"),
     (
         &["--tz", "--time-zone"],
         "use --timezone ZONE for the windows; times without an offset are UTC, and those with one are read by it",
