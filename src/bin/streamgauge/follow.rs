@@ -110,8 +110,6 @@ impl<W: Write> Sink<W> {
             let Some(pipeline) = pipelines.first() else { return Ok(()) };
             followed.record(&mut state.run)?;
             state.run.set_snapshot(0, Some(pipeline.snapshot()?));
-            let complete_to = pipeline.watermark().filter(|_| !pipeline.is_revised());
-            sink.answers.set_complete_to(complete_to);
             Ok(())
         })
     }

@@ -419,9 +419,6 @@ impl<W: Write> Sink<W> {
         pipeline.set_applied(shard, &Sequence::new(offset));
         state.run.reach(offset, bytes.saturating_sub(offset))?;
         state.run.set_snapshot(input.file, Some(pipeline.snapshot()?));
-        let complete_to =
-            pipeline.watermark().filter(|_| state.run.is_stream() && !pipeline.is_revised());
-        self.answers.set_complete_to(complete_to);
         Ok(())
     }
 
@@ -457,7 +454,13 @@ impl<W: Write> Sink<W> {
         let kept =
             self.letters.keep_in(&mut state.run).and_then(|()| self.late.keep_in(&mut state.run));
         let saved = kept.and_then(|()| state.save());
-        saved.map_err(|failure| self.end(failure))
+        // Only now: a run that continues from an older state answers these windows again.
+        let of_stream = pipelines.first().filter(|_| state.run.is_stream());
+        let complete = of_stream.filter(|pipeline| !pipeline.is_revised());
+        let complete_to = complete.and_then(RowPipeline::watermark);
+        saved.map_err(|failure| self.end(failure))?;
+        self.answers.set_complete_to(complete_to);
+        Ok(())
     }
 
     /// Ends the run: the failure is kept, the error is returned.
