@@ -4,9 +4,10 @@
 use super::{Emf, Handler, Invocation, run};
 use crate::adapter::capture::{Capture, CaptureKind, Header};
 use crate::adapter::lookup_files::read_lookups;
+#[cfg(any(feature = "firehose", feature = "object-store", feature = "parquet"))]
+use crate::adapter::output::{AnswerFilesOptions, open_rows};
 use crate::adapter::output::{
-    AnswerFilesOptions, AnswerFormat, JsonLinesSink, PartialSink, RowSink, Sink, is_open_ended,
-    open_rows,
+    AnswerFormat, JsonLinesSink, PartialSink, RowOutput, RowSink, Sink, is_open_ended,
 };
 use crate::adapter::pipeline_file::read_pipeline;
 use crate::adapter::record_pipeline::Declared;
@@ -16,7 +17,7 @@ use crate::engine::Control;
 use crate::error::{Error, ErrorKind};
 use crate::limits::Limits;
 use crate::record::ShardId;
-use crate::rows::CompileOptions;
+use crate::rows::{CompileOptions, RowPipeline};
 use crate::store::{self, PartialStore};
 use crate::time::parse_duration;
 use std::env;
@@ -85,30 +86,56 @@ pub fn run_from_environment() -> Result<(), Error> {
              without STREAMGAUGE_PARTIALS",
         ));
     }
-    match (&settings.partials, &settings.out) {
+    // One type of sink, so that the handler is compiled once: the binary has to be small.
+    let sink: Box<dyn Sink<Declared> + Send> = match (&settings.partials, &settings.out) {
         (None, None) => {
             let out: BufWriter<Stdout> = BufWriter::new(io::stdout());
-            let sink = JsonLinesSink::new(out).with_source(settings.with_source);
-            serve(pipeline, sink, settings)
+            Box::new(JsonLinesSink::new(out).with_source(settings.with_source))
         }
         (None, Some((place, format))) => {
-            let options = AnswerFilesOptions { format: *format, ..AnswerFilesOptions::default() };
-            let rows = open_rows(place, pipeline.pipeline(), options);
+            let rows = open_out(place, *format, pipeline.pipeline());
             let rows = rows.map_err(|error| error.at("STREAMGAUGE_OUT"))?;
-            serve(pipeline, RowSink::new(rows).with_source(true), settings)
+            Box::new(RowSink::new(rows).with_source(true))
         }
         (Some(place), _) => {
             let checked = pipeline.pipeline().check_merges();
             checked.map_err(|error| error.at("STREAMGAUGE_PARTIALS"))?;
             let store = store::open(place).map_err(|error| error.at("STREAMGAUGE_PARTIALS"))?;
-            serve(pipeline, PartialSink::new(PartialStore::new(store)), settings)
+            Box::new(PartialSink::new(PartialStore::new(store)))
         }
-    }
+    };
+    serve(pipeline, sink, settings)
 }
 
-fn serve<S: Sink<Declared> + Send + 'static>(
+/// Opens the place of the answers.
+#[cfg(any(feature = "firehose", feature = "object-store", feature = "parquet"))]
+fn open_out(
+    place: &str,
+    format: AnswerFormat,
+    pipeline: &RowPipeline,
+) -> Result<Box<dyn RowOutput + Send>, Error> {
+    let options = AnswerFilesOptions { format, ..AnswerFilesOptions::default() };
+    open_rows(place, pipeline, options)
+}
+
+/// Refuses the place of the answers. The smallest binary has no files of answers: a function has
+/// no disk that lasts.
+#[cfg(not(any(feature = "firehose", feature = "object-store", feature = "parquet")))]
+fn open_out(
+    place: &str,
+    _: AnswerFormat,
+    _: &RowPipeline,
+) -> Result<Box<dyn RowOutput + Send>, Error> {
+    let message = format!(
+        "{place}: this was built without places of answers; build it with the feature \
+         object-store or firehose"
+    );
+    Err(Error::new(ErrorKind::Unsupported, message))
+}
+
+fn serve(
     pipeline: Declared,
-    sink: S,
+    sink: Box<dyn Sink<Declared> + Send>,
     settings: FunctionSettings,
 ) -> Result<(), Error> {
     let handler = Handler::new(pipeline, sink)?
