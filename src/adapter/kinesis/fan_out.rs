@@ -15,7 +15,8 @@ const WAIT_MAX: Duration = Duration::from_millis(200);
 /// also without records; a connection that is half open sends nothing.
 const SILENCE_MAX: Duration = Duration::from_secs(35);
 
-/// Records that a shard pushes to a subscription, or the news that there are none.
+/// An event of a subscription: the records that a shard pushes, and its position. Shards without
+/// new records send events without records.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct PushedRecords {
     /// The records in the order of the shard.

@@ -36,7 +36,8 @@ const SOURCES: [&str; 3] = ["aws:kafka", "SelfManagedKafka", "aws:SelfManagedKaf
 /// }]}}"#)?;
 /// let partition = &event.partitions[0];
 /// let record = &partition.records[0];
-/// assert_eq!((partition.name.as_str(), record.position.sequence.number.as_str()), ("clicks-0", "15"));
+/// assert_eq!(partition.name.as_str(), "clicks-0");
+/// assert_eq!(record.position.sequence.number.as_str(), "15");
 /// assert_eq!((&record.partition_key[..], &record.data[..]), (&b"u1"[..], &b"{}"[..]));
 /// assert_eq!(partition.headers(0)?, [("trace".to_owned(), "7a".into())]);
 /// # Ok::<(), streamgauge::Error>(())

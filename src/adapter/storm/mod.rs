@@ -35,7 +35,8 @@
 //!     decoding,
 //!     |mut rows| {
 //!         Box::new(each(move |emission: Emission<u64>| {
-//!             writeln!(rows, "{}", emission.value).map_err(|_| Error::new(ErrorKind::Io, "no row"))
+//!             let written = writeln!(rows, "{}", emission.value);
+//!             written.map_err(|_| Error::new(ErrorKind::Io, "no row"))
 //!         }))
 //!     },
 //!     |work| work,

@@ -79,7 +79,8 @@ impl Message {
     /// # Example
     /// ```
     /// use streamgauge::adapter::storm::Message;
-    /// let text = br#"{"id":"-7","comp":"spout","stream":"default","task":3,"tuple":["/home",12]}"#;
+    /// let text = br#"{"id":"-7","comp":"spout","stream":"default","task":3,
+    ///     "tuple":["/home",12]}"#;
     /// let Message::Tuple(tuple) = Message::parse(text)? else { panic!("it is a tuple") };
     /// assert_eq!(tuple.values, [r#""/home""#, "12"]);
     /// # Ok::<(), streamgauge::Error>(())
