@@ -190,9 +190,7 @@ impl ReadTopic for TopicClient {
     }
 
     fn begin(&mut self, partitions: &[(i32, u64)]) -> Result<(), Error> {
-        let offset = |next: u64| Offset::Offset(i64::try_from(next).unwrap_or(i64::MAX));
-        let list =
-            self.list(partitions.iter().map(|(partition, next)| (*partition, offset(*next))));
+        let list = self.list(offsets(partitions));
         let begun = match self.is_member && !self.is_cooperative() {
             true => self.consumer.assign(&list),
             false => self.consumer.incremental_assign(&list),
@@ -212,8 +210,7 @@ impl ReadTopic for TopicClient {
     }
 
     fn seek(&mut self, partition: i32, next: u64) -> Result<(), Error> {
-        let next = Offset::Offset(i64::try_from(next).unwrap_or(i64::MAX));
-        self.consumer.seek(&self.topic, partition, next, CALL_TIMEOUT).map_err(failed)
+        self.consumer.seek(&self.topic, partition, offset(next), CALL_TIMEOUT).map_err(failed)
     }
 
     fn pause(&mut self, partition: i32, is_paused: bool) -> Result<(), Error> {
@@ -225,9 +222,8 @@ impl ReadTopic for TopicClient {
         done.map_err(failed)
     }
 
-    fn commit(&mut self, partition: i32, next: u64) -> Result<(), Error> {
-        let next = i64::try_from(next).unwrap_or(i64::MAX);
-        let list = self.list([(partition, Offset::Offset(next))]);
+    fn commit(&mut self, positions: &[(i32, u64)]) -> Result<(), Error> {
+        let list = self.list(offsets(positions));
         self.consumer.commit(&list, CommitMode::Async).map_err(failed)
     }
 
@@ -277,6 +273,14 @@ impl fmt::Debug for TopicClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TopicClient").field("topic", &self.topic).finish_non_exhaustive()
     }
+}
+
+fn offset(next: u64) -> Offset {
+    Offset::Offset(i64::try_from(next).unwrap_or(i64::MAX))
+}
+
+fn offsets(positions: &[(i32, u64)]) -> impl Iterator<Item = (i32, Offset)> {
+    positions.iter().map(|(partition, next)| (*partition, offset(*next)))
 }
 
 fn failed(error: KafkaError) -> Error {

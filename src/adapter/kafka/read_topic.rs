@@ -73,12 +73,12 @@ pub trait ReadTopic {
     /// See [`partitions`](ReadTopic::partitions).
     fn pause(&mut self, partition: i32, is_paused: bool) -> Result<(), Error>;
 
-    /// Tells the group the offset of the next record of a partition. Nobody reads from there: it is
-    /// for programs that show how far behind a group is.
+    /// Tells the group the offset of the next record of each of these partitions. Nobody reads from
+    /// there: it is for programs that show how far behind a group is.
     ///
     /// # Errors
     /// See [`partitions`](ReadTopic::partitions).
-    fn commit(&mut self, partition: i32, next: u64) -> Result<(), Error>;
+    fn commit(&mut self, positions: &[(i32, u64)]) -> Result<(), Error>;
 
     /// Waits for at most this time for events. Returns what has happened, which may be nothing.
     ///

@@ -22,7 +22,7 @@ STREAMGAUGE = str(pathlib.Path(sys.argv[1]).resolve())
 BROKER = "127.0.0.1:" + os.environ["P_KAFKA"]
 RECORDS = 200_000
 STARTED = time.monotonic()
-GIVE_UP_SECONDS = 300
+GIVE_UP_SECONDS = 900
 PIPELINE = """
 time = "ts"
 time_format = "ms"
@@ -80,7 +80,7 @@ class Reader:
     def terminate(self):
         assert self.process.poll() is None, f"the reader ended with {self.process.returncode}: see {self.log.name}"
         self.process.send_signal(signal.SIGTERM)
-        code = self.process.wait(60)
+        code = self.process.wait(200)
         assert code == 143, f"the reader ended with {code}: see {self.log.name}"
 
 
@@ -152,7 +152,7 @@ def group(topic, expected):
     fifth = Reader("fifth", *places)
     say("all records are put")
     # The committed offsets are for programs that show the lag.
-    wait_until(lambda: topic.ask("lag", "hits", "clicks") == "0", "the group at the end of the topic", 60)
+    wait_until(lambda: topic.ask("lag", "hits", "clicks") == "0", "the group at the end of the topic", 300)
     fourth.terminate()
     fifth.terminate()
     finished = run("finish", "--state", str(RUN / "state"), "--pipeline", str(RUN / "hits.toml"), "--partials", str(RUN / "partials"))
@@ -168,11 +168,11 @@ def alone(expected):
     rows = lambda: (RUN / "rows.jsonl").read_text().splitlines() if (RUN / "rows.jsonl").exists() else []
     for limit in (100, 400):
         reader = Reader("alone", *places)
-        wait_until(lambda: len(rows()) >= limit or reader.process.poll() is not None, "rows", 30)
+        wait_until(lambda: len(rows()) >= limit or reader.process.poll() is not None, "rows", 200)
         reader.kill()
     reader = Reader("alone", *places)
     # The windows of the last 10 s, the default of max_delay, stay open.
-    wait_until(lambda: len(rows()) >= len(expected) - 15, "the rows", 30)
+    wait_until(lambda: len(rows()) >= len(expected) - 15, "the rows", 200)
     reader.terminate()
     compare(rows(), expected[: len(rows())])
     say(f"{len(rows())} rows in the file are the batch answer's")
@@ -189,6 +189,10 @@ def main():
     try:
         group(topic, expected)
         alone(expected)
+    except BaseException:
+        for log in sorted(RUN.glob("*.log")):
+            print(f"the end of {log.name}:", *log.read_text(errors="replace").splitlines()[-15:], sep="\n")
+        raise
     finally:
         for process in [topic.process, *Reader.all]:
             process.kill()

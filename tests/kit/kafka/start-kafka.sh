@@ -39,7 +39,9 @@ P
   if [ ! -f "$DIR/data/meta.properties" ]; then
     "${java[@]}" kafka.tools.StorageTool format -t c3RyZWFtZ2F1Z2Utdw -c "$DIR/server.properties" > "$DIR/format.log" 2>&1 || { cat "$DIR/format.log" >&2; exit 1; }
   fi
-  "${java[@]}" kafka.Kafka "$DIR/server.properties" > "$DIR/kafka.log" 2>&1 &
+  # The log of an earlier start must not say that this one is done.
+  : > "$DIR/kafka.log"
+  "${java[@]}" kafka.Kafka "$DIR/server.properties" >> "$DIR/kafka.log" 2>&1 &
   local pid=$!
   echo $pid > "$DIR/kafka.pid"
   for _ in $(seq 300); do

@@ -26,12 +26,18 @@ const PATIENCE: i64 = 1_000;
 /// milliseconds. Until then the group may say that the partition is not this member's.
 const REOPEN_AFTER: i64 = 1_000;
 
+/// How often the positions are committed again, in milliseconds. A commit gets lost while the group
+/// rebalances, and a partition without new records makes no other one. Java's consumers commit as
+/// often by themselves.
+const COMMIT_EVERY: i64 = 5_000;
+
 /// A member of a group.
 #[derive(Debug)]
 pub(super) struct Member<T> {
     pub(super) topic: T,
     name: String,
     partitions: BTreeMap<i32, Held>,
+    committed_at: Timestamp,
     /// Changes that the group waits for, in order.
     answers: Vec<Answer>,
     is_leaving: bool,
@@ -49,6 +55,8 @@ struct Held {
     is_paused: bool,
     /// True if the topic delivers the partition.
     is_delivered: bool,
+    /// The records before this offset are in the saved state.
+    saved: Option<u64>,
 }
 
 #[derive(Debug)]
@@ -79,6 +87,7 @@ impl<T: ReadTopic> Member<T> {
             topic,
             name: name.to_owned(),
             partitions: BTreeMap::new(),
+            committed_at: Timestamp::from_millis(0),
             answers: Vec::new(),
             is_leaving: false,
             notes: Vec::new(),
@@ -113,6 +122,7 @@ impl<T: ReadTopic> Member<T> {
         self.hear(workers.reports(Duration::ZERO), now)?;
         self.reopen(workers, now)?;
         self.answer(workers)?;
+        self.commit_again(now);
         if self.is_leaving && self.partitions.is_empty() {
             return Ok(false);
         }
@@ -213,8 +223,10 @@ impl<T: ReadTopic> Member<T> {
                     }
                 }
                 Report::Processed(bytes) => held.queued = held.queued.saturating_sub(bytes),
-                // The group forgets it, or does not take it: the positions are in the state.
-                Report::Saved(next) => drop(self.topic.commit(partition, next)),
+                Report::Saved(next) => {
+                    held.saved = Some(next);
+                    commit(&mut self.topic, &[(partition, next)]);
+                }
                 Report::Ended(End::Ordered) => drop(self.partitions.remove(&partition)),
                 Report::Ended(End::Conflict) => match held.phase {
                     Phase::Ending => drop(self.partitions.remove(&partition)),
@@ -231,6 +243,19 @@ impl<T: ReadTopic> Member<T> {
             }
         }
         Ok(())
+    }
+
+    /// Commits the positions of all partitions again, if it is time.
+    fn commit_again(&mut self, now: Timestamp) {
+        if now.as_millis().saturating_sub(self.committed_at.as_millis()) < COMMIT_EVERY {
+            return;
+        }
+        self.committed_at = now;
+        let reading =
+            self.partitions.iter().filter(|(_, held)| matches!(held.phase, Phase::Reading));
+        let positions: Vec<(i32, u64)> =
+            reading.filter_map(|(partition, held)| Some((*partition, held.saved?))).collect();
+        commit(&mut self.topic, &positions);
     }
 
     /// Begins again with partitions whose state another process had taken over, if the group still
@@ -254,7 +279,7 @@ impl<T: ReadTopic> Member<T> {
         for (partition, applied) in opened {
             let next = self.find(partition, applied.as_ref())?;
             self.topic.seek(partition, next)?;
-            self.set_reading(partition);
+            self.set_reading(partition, next);
         }
         Ok(())
     }
@@ -267,9 +292,9 @@ impl<T: ReadTopic> Member<T> {
         Ok(place.next)
     }
 
-    fn set_reading(&mut self, partition: i32) {
+    fn set_reading(&mut self, partition: i32, next: u64) {
         if let Some(held) = self.partitions.get_mut(&partition) {
-            (held.phase, held.is_delivered) = (Phase::Reading, true);
+            (held.phase, held.is_delivered, held.saved) = (Phase::Reading, true, Some(next));
         }
     }
 
@@ -322,7 +347,7 @@ impl<T: ReadTopic> Member<T> {
             places.push((*partition, self.find(*partition, applied.as_ref())?));
         }
         self.topic.begin(&places)?;
-        places.iter().for_each(|(partition, _)| self.set_reading(*partition));
+        places.iter().for_each(|(partition, next)| self.set_reading(*partition, *next));
         Ok(())
     }
 
@@ -359,6 +384,15 @@ impl Held {
             full_since: None,
             is_paused: false,
             is_delivered: false,
+            saved: None,
         }
+    }
+}
+
+/// Commits positions for programs that show the lag. A failure harms nothing: the positions that
+/// count are in the state.
+fn commit(topic: &mut impl ReadTopic, positions: &[(i32, u64)]) {
+    if !positions.is_empty() {
+        let _ = topic.commit(positions);
     }
 }

@@ -113,6 +113,15 @@ impl World {
         self.processes.borrow_mut().push(Process::new(&name));
     }
 
+    /// True if the committed offset of every partition is behind its last record.
+    fn has_no_lag(&self) -> bool {
+        let broker = self.broker.borrow();
+        broker.partitions.iter().zip(0..).all(|(partition, number)| {
+            let last = partition.records.last().map(|(_, record)| process::offset(record) + 1);
+            broker.committed.get(&number).copied() == last
+        })
+    }
+
     /// True if the state of every partition has its last record.
     fn is_done(&self) -> bool {
         self.broker.borrow().partitions.iter().all(|partition| {
@@ -208,7 +217,7 @@ fn run(seed: u64) -> Events {
     }
     world.faults.set(false);
     let mut turns = 0;
-    while turns % 64 != 0 || !world.is_done() {
+    while turns % 64 != 0 || !world.is_done() || !world.has_no_lag() {
         turns += 1;
         world.turn();
         if world.processes.borrow().iter().all(|process| process.is_stopping()) {
@@ -282,6 +291,7 @@ fn s327_the_merged_answers_equal_a_batch_query_whatever_happens_to_members() {
             "moved",
             "conflict",
             "partition added",
+            "lost commit",
         ];
         for kind in kinds {
             let times = events.get(kind).copied().unwrap_or(0);

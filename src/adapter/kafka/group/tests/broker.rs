@@ -18,6 +18,8 @@ pub(super) struct SimPartition {
 pub(super) struct Broker {
     pub(super) partitions: Vec<SimPartition>,
     pub(super) group: Group,
+    /// The offset that was committed last for each partition.
+    pub(super) committed: BTreeMap<i32, u64>,
 }
 
 /// The group, as its coordinator knows it.
@@ -74,7 +76,7 @@ impl Broker {
             wanted: BTreeMap::new(),
             last_owner: BTreeMap::new(),
         };
-        Broker { partitions, group }
+        Broker { partitions, group, committed: BTreeMap::new() }
     }
 
     pub(super) fn open_partitions(&self, now: i64) -> Vec<i32> {

@@ -57,8 +57,8 @@ impl ReadTopic for Topic {
         self.note(format!("pause {partition} {is_paused}"))
     }
 
-    fn commit(&mut self, partition: i32, next: u64) -> Result<(), Error> {
-        self.note(format!("commit {partition} {next}"))
+    fn commit(&mut self, positions: &[(i32, u64)]) -> Result<(), Error> {
+        self.note(format!("commit {positions:?}"))
     }
 
     fn poll(&mut self, _: Duration) -> Result<Vec<TopicEvent>, Error> {
@@ -157,7 +157,20 @@ fn s328_a_partition_is_saved_before_the_group_learns_that_it_is_free() {
     let events = vec![records(0, 10), records(1, 10)];
     assert_eq!(scene.step(events, Vec::new()), ["0: 1 records"]);
     let ended = vec![(1, Report::Saved(9)), (1, Report::Ended(End::Ordered))];
-    assert_eq!(scene.step(Vec::new(), ended), ["commit 1 9", "leave [1]"]);
+    assert_eq!(scene.step(Vec::new(), ended), ["commit [(1, 9)]", "leave [1]"]);
+}
+
+#[test]
+fn s380_positions_are_committed_again_because_a_commit_may_be_lost() {
+    let mut scene = Scene::new();
+    scene.read();
+    scene.step(vec![records(0, 10)], Vec::new());
+    let saved = scene.step(Vec::new(), vec![(0, Report::Saved(9))]);
+    assert_eq!(saved, ["commit [(0, 9)]"]);
+    scene.clock.0 += 6_000;
+    // Also that of a partition that has saved nothing since it was opened.
+    assert_eq!(scene.step(Vec::new(), Vec::new()), ["commit [(0, 9), (1, 2)]"]);
+    assert_eq!(scene.step(Vec::new(), Vec::new()), [""; 0]);
 }
 
 #[test]

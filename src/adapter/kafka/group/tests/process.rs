@@ -303,7 +303,13 @@ impl ReadTopic for SimTopic {
         Ok(())
     }
 
-    fn commit(&mut self, _: i32, _: u64) -> Result<(), Error> {
+    fn commit(&mut self, positions: &[(i32, u64)]) -> Result<(), Error> {
+        let world = world();
+        if world.random.chance(300) {
+            world.note("lost commit");
+            return Ok(());
+        }
+        world.broker.borrow_mut().committed.extend(positions.iter().copied());
         Ok(())
     }
 
@@ -347,7 +353,7 @@ impl ReadTopic for SimTopic {
     }
 }
 
-fn offset(record: &Record) -> u64 {
+pub(super) fn offset(record: &Record) -> u64 {
     record.position.sequence.number.as_str().parse().unwrap()
 }
 
