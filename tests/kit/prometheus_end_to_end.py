@@ -19,7 +19,7 @@ from prometheus_client import parser as plain
 
 BINARY, PROMETHEUS = sys.argv[1], (sys.argv + [""])[2]
 PORT = int(os.environ.get("PROMETHEUS_PORT", "9390"))
-DEADLINE_S = 60
+DEADLINE_S = 300
 # A key with everything that the formats escape.
 ODD = 'a\\b"c\nd \u00e9'
 START_MS = 1_704_067_200_000

@@ -40,7 +40,7 @@ class Kit:
         self.s3.create_bucket(Bucket=BUCKET)
 
     def run(self, *arguments, code=0):
-        done = subprocess.run([self.streamgauge, *arguments], capture_output=True, timeout=60)
+        done = subprocess.run([self.streamgauge, *arguments], capture_output=True, timeout=300)
         assert done.returncode == code, f"{arguments}: {done.returncode}\n{done.stderr.decode()}"
         return done.stdout.decode() if code == 0 else done.stderr.decode()
 
@@ -136,7 +136,7 @@ def check_kcl(kit, folder, log):
         kit.firehose_stream("kcl") if name == "f" else None
         arguments = ["kcl", "--pipeline", pipeline, "--state", f"{folder}/state-{name}", "--out", out]
         command = [kit.streamgauge, *arguments, "--save-records", "1"]
-        done = subprocess.run(command, input=messages, capture_output=True, timeout=60)
+        done = subprocess.run(command, input=messages, capture_output=True, timeout=300)
         assert done.returncode == 0, done.stderr.decode()
     lines = open(f"{folder}/shardId-0.jsonl").read().splitlines()
     assert len(lines) > 20
@@ -185,11 +185,11 @@ def check_kinesis(kit, folder, log):
     arguments = ["kinesis", "--stream", "clicks", "--from", "trim", *FLAGS, "-q"]
     command = [kit.streamgauge, *arguments, "--out", f"s3://{BUCKET}/kinesis"]
     process = subprocess.Popen(command, stderr=subprocess.PIPE)
-    until = time.monotonic() + 60
+    until = time.monotonic() + 300
     while len(kit.rows("kinesis/")) < len(expected) - 10 and time.monotonic() < until:
         time.sleep(0.3)
     process.send_signal(signal.SIGTERM)
-    told = process.communicate(timeout=60)[1].decode()
+    told = process.communicate(timeout=300)[1].decode()
     assert process.returncode == 143, told
     whole = lambda row: {key: value for key, value in json.loads(row).items() if key != "complete"}
     found = sorted(json.dumps(whole(row)) for row in kit.rows("kinesis/"))

@@ -35,7 +35,7 @@ def count(path):
     return len(path.read_bytes().splitlines()) if path.exists() else 0
 
 
-def wait(what, condition, process, seconds=90):
+def wait(what, condition, process, seconds=400):
     end = time.time() + seconds
     while not condition():
         if time.time() > end or process.poll() is not None:
