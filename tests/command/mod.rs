@@ -24,6 +24,8 @@ mod live;
 mod logs;
 mod lookups;
 mod oracle;
+#[cfg(feature = "otlp")]
+mod otlp;
 mod output;
 mod page;
 mod pipelines;

@@ -125,12 +125,18 @@ fn s287_the_page_and_the_health_of_a_run_that_goes_on() {
 
 #[test]
 fn s288_metrics_are_of_the_newest_window() {
-    let served = Served::start(&[], 100);
+    let mut served = Served::start(&[], 100);
     let text = served.until("/metrics", "\nstreamgauge_window_start_seconds 1704067280\n");
     let text = text.replace("\r\n", "\n");
     assert!(text.contains("\ncontent-type: text/plain; version=0.0.4; charset=utf-8\n"), "{text}");
     assert!(text.contains("\nstreamgauge_answer{column=\"count\"} 10\n"), "{text}");
     served.until("/metrics", "streamgauge_records_total 100");
+    // Two pieces of input, of which the run then waits for the next.
+    let more: Vec<String> = hits(102).lines().skip(100).map(|line| format!("{line}\n")).collect();
+    served.feed(&more[0]);
+    served.until("/metrics", "streamgauge_records_total 101");
+    served.feed(&more[1]);
+    served.until("/metrics", "streamgauge_records_total 102");
     let accept = "Accept: application/openmetrics-text; version=1.0.0,text/plain;q=0.5\r\n";
     let open = served.get("/metrics", accept);
     assert!(open.contains("application/openmetrics-text; version=1.0.0"), "{open}");

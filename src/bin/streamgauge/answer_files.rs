@@ -18,8 +18,9 @@ pub(crate) fn files(
     per_window: bool,
 ) -> Result<Option<Output>, Failure> {
     let Some(place) = &settings.out else { return Ok(None) };
-    if settings.serve.is_some() {
-        let message = "--serve serves what goes to standard output, and --out sends it to files";
+    if settings.published.is_some() {
+        let message = "--serve and --otlp publish what goes to standard output, and --out sends it \
+                       to files";
         return Err(Failure::Usage(message.to_owned()));
     }
     if settings.durable.state.is_some() {

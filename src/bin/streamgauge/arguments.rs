@@ -2,7 +2,7 @@
 
 use crate::copy::{CaptureArguments, CopyArguments};
 use crate::expectation::Expectation;
-use crate::view::serve::ServeOptions;
+use crate::view::published::PublishOptions;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -773,39 +773,63 @@ pub(crate) struct OutputArguments {
     pub(crate) quiet: bool,
     #[command(flatten)]
     pub(crate) durable: DurableArguments,
-    #[cfg(feature = "serve")]
+    #[cfg(any(feature = "otlp", feature = "serve"))]
     #[command(flatten)]
-    pub(crate) serve: ServeArguments,
+    pub(crate) published: PublishArguments,
 }
 
-/// The server of the answers.
-#[cfg(feature = "serve")]
+/// What is published while the run goes on.
+#[cfg(any(feature = "otlp", feature = "serve"))]
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Server")]
-pub(crate) struct ServeArguments {
+#[command(group = clap::ArgGroup::new("published").multiple(true))]
+pub(crate) struct PublishArguments {
     /// Serve the answers by HTTP while the run goes on: a page that renews itself, /metrics for
     /// Prometheus, and /healthz
-    #[arg(long, value_name = "ADDRESS:PORT", conflicts_with = "partials")]
+    #[cfg(feature = "serve")]
+    #[arg(long, value_name = "ADDRESS:PORT", conflicts_with = "partials", group = "published")]
     pub(crate) serve: Option<std::net::SocketAddr>,
     /// Serve only requests with the token in this file, as a bearer token or as ?token=. Needed
     /// where the address is not a loopback address
+    #[cfg(feature = "serve")]
     #[arg(long, value_name = "FILE", requires = "serve")]
     pub(crate) token_file: Option<PathBuf>,
+    /// Push the metrics to a receiver of OpenTelemetry while the run goes on: http://HOST:4318, or
+    /// `env` for the place that OTEL_EXPORTER_OTLP_ENDPOINT names
+    #[cfg(feature = "otlp")]
+    #[arg(long, value_name = "URL", conflicts_with = "partials", group = "published")]
+    pub(crate) otlp: Option<crate::view::otlp::OtlpOptions>,
     /// The columns that are metrics. Default: all columns of numbers
-    #[arg(long, value_name = "COLUMN,...", requires = "serve")]
+    #[arg(long, value_name = "COLUMN,...", requires = "published")]
     pub(crate) metrics: Vec<String>,
 }
 
-impl OutputArguments {
-    /// Returns where and what is served, if that is wanted.
-    pub(crate) fn serve_options(&self) -> Option<ServeOptions> {
+#[cfg(any(feature = "otlp", feature = "serve"))]
+impl PublishArguments {
+    /// Returns where and what is published, if that is wanted.
+    fn options(&self) -> Option<PublishOptions> {
         #[cfg(feature = "serve")]
-        return self.serve.serve.map(|address| ServeOptions {
+        let serve = self.serve.map(|address| crate::view::serve::ServeOptions {
             address,
-            token_file: self.serve.token_file.clone(),
-            metrics: self.serve.metrics.clone(),
+            token_file: self.token_file.clone(),
         });
         #[cfg(not(feature = "serve"))]
+        let serve = None;
+        #[cfg(feature = "otlp")]
+        let otlp = self.otlp.clone();
+        #[cfg(not(feature = "otlp"))]
+        let otlp = None;
+        let is_wanted = serve.is_some() || otlp.is_some();
+        is_wanted.then(|| PublishOptions { metrics: self.metrics.clone(), serve, otlp })
+    }
+}
+
+impl OutputArguments {
+    /// Returns where and what is published while the run goes on, if that is wanted.
+    pub(crate) fn publish_options(&self) -> Option<PublishOptions> {
+        #[cfg(any(feature = "otlp", feature = "serve"))]
+        return self.published.options();
+        #[cfg(not(any(feature = "otlp", feature = "serve")))]
         None
     }
 

@@ -19,7 +19,7 @@ pub(crate) use crate::standard_error::say;
 use crate::standard_output::StandardOutput;
 use crate::state::{Resumed, State};
 use crate::view::live::LiveWriter;
-use crate::view::serve::ServedWriter;
+use crate::view::published::PublishedWriter;
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::iter::once;
 use std::path::Path;
@@ -463,8 +463,8 @@ pub(crate) fn watch(live: bool) -> Result<Interrupt, Failure> {
     watched.map_err(|error| Failure::Run(format!("cannot watch for signals: {error}")))
 }
 
-/// Returns the screen of a run, or the server beside its output, if they are wanted, and otherwise
-/// the writer of its answers.
+/// Returns the screen of a run, or what publishes it beside its output, if they are wanted, and
+/// otherwise the writer of its answers.
 pub(crate) fn shown(
     settings: &Settings,
     bar: &Bar,
@@ -472,8 +472,8 @@ pub(crate) fn shown(
     interrupt: &Interrupt,
 ) -> Result<Output, Failure> {
     if settings.live {
-        if settings.serve.is_some() {
-            let message = "--live and --serve are two views of a run: use one of them";
+        if settings.published.is_some() {
+            let message = "--live goes neither with --serve nor with --otlp: use one of them";
             return Err(Failure::Usage(message.to_owned()));
         }
         check_watched(settings, &shape)?;
@@ -483,13 +483,13 @@ pub(crate) fn shown(
         let table = OutputWriter::table(shape, terminal(true), out);
         return Ok(OutputWriter::Live(Box::new(live), Box::new(table)));
     }
-    let Some(options) = &settings.serve else { return output(settings, bar, shape) };
+    let Some(options) = &settings.published else { return output(settings, bar, shape) };
     let names = names(&shape);
     check_watched(settings, &shape)?;
-    // What is wrong with the output is told before anything is served.
+    // What is wrong with the output is told before anything is published.
     let output = output(settings, bar, shape)?;
-    let served = ServedWriter::start(names, settings.origin(), options)?;
-    Ok(OutputWriter::Served(Box::new(served), Box::new(output)))
+    let published = PublishedWriter::start(names, settings.origin(), options)?;
+    Ok(OutputWriter::Published(Box::new(published), Box::new(output)))
 }
 
 /// Returns the names of the groups' fields and of the columns.
@@ -497,19 +497,20 @@ fn names(shape: &Shape) -> (Vec<String>, Vec<String>) {
     (shape.group.clone(), shape.columns.iter().map(|(name, _)| name.clone()).collect())
 }
 
-/// Refuses what a screen and a server have no form for.
+/// Refuses what a screen and metrics have no form for.
 fn check_watched(settings: &Settings, shape: &Shape) -> Result<(), Failure> {
     let message = match shape {
         shape if !shape.queries.is_empty() => {
-            "--live and --serve show one query, and the pipeline has several: give each a run of \
-             its own"
+            "--live, --serve and --otlp show one query, and the pipeline has several: give each a \
+             run of its own"
         }
         _ if settings.spec.select.is_some() => {
-            "rows that select passes on do not go with --live and --serve, which show aggregates"
+            "rows that select passes on do not go with --live, --serve and --otlp, which show \
+             aggregates"
         }
         shape if shape.numbered => {
-            "windows of a number of rows do not go with --live and --serve, which show windows of \
-             time"
+            "windows of a number of rows do not go with --live, --serve and --otlp, which show \
+             windows of time"
         }
         _ => return Ok(()),
     };

@@ -8,7 +8,7 @@ use crate::copy::CopyArguments;
 use crate::expectation::Expectation;
 use crate::failure::Failure;
 use crate::view::html::{Origin, Zone};
-use crate::view::serve::ServeOptions;
+use crate::view::published::PublishOptions;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::thread::available_parallelism;
@@ -67,8 +67,8 @@ pub(crate) struct Settings {
     pub(crate) quiet: bool,
     /// True if a screen shows the run.
     pub(crate) live: bool,
-    /// Where and what is served while the run goes on.
-    pub(crate) serve: Option<ServeOptions>,
+    /// Where and what is published while the run goes on.
+    pub(crate) published: Option<PublishOptions>,
     /// Where what is read from pipes is copied to.
     pub(crate) copy: CopyArguments,
     /// The capture that is read instead of files.
@@ -142,7 +142,7 @@ impl Settings {
             expected: output.expect_groups,
             quiet,
             live: output.is_live(),
-            serve: output.serve_options(),
+            published: output.publish_options(),
             copy: input.copy,
             replay: input.replay,
         })

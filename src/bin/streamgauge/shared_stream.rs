@@ -94,10 +94,10 @@ impl SharedStream {
         let place = Place::of(flag, (&input, &output), packing)?;
         let (common, output) = shared(&input, &output);
         let settings = Settings::new(common, pipeline, &output)?;
-        if settings.live || settings.serve.is_some() {
+        if settings.live || settings.published.is_some() {
             return Err(Failure::Usage(format!(
-                "--live and --serve show all shards of a stream, and {flag} reads some of them: \
-                 leave out one of the two"
+                "--live, --serve and --otlp show all shards of a stream, and {flag} reads some of \
+                 them: leave out one of the two"
             )));
         }
         check_windows(&settings)?;

@@ -359,9 +359,7 @@ impl<W: Write> Sink<W> {
     /// Tells who watches the run, if somebody does, what was counted and what open windows have.
     fn tell_watcher(&mut self, pipelines: &mut FilePipelines<'_>) -> Result<(), Error> {
         let Some(output) = self.answers.watched() else { return Ok(()) };
-        let Some(watcher) = output.watcher().filter(|watcher| watcher.is_due()) else {
-            return Ok(());
-        };
+        let Some(watcher) = output.watcher() else { return Ok(()) };
         let records = pipelines.records();
         let pipeline = pipelines.of(0)?.0;
         let stats = pipeline.stats();

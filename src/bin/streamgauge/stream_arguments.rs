@@ -58,9 +58,9 @@ pub(crate) struct StreamOutput {
     /// Write only errors and losses to standard error
     #[arg(short, long)]
     pub(crate) quiet: bool,
-    #[cfg(feature = "serve")]
+    #[cfg(any(feature = "otlp", feature = "serve"))]
     #[command(flatten)]
-    pub(crate) serve: crate::arguments::ServeArguments,
+    pub(crate) published: crate::arguments::PublishArguments,
     /// Save the state of the windows and the positions in all shards in a directory, or in
     /// s3://BUCKET/PREFIX, and continue from it when started again. Each stream and pipeline needs
     /// its own place
@@ -102,8 +102,8 @@ pub(crate) fn shared(
         out: output.place_of_rows(),
         #[cfg(feature = "live")]
         live: output.live,
-        #[cfg(feature = "serve")]
-        serve: output.serve.clone(),
+        #[cfg(any(feature = "otlp", feature = "serve"))]
+        published: output.published.clone(),
         ..OutputArguments::default()
     };
     (input, output)

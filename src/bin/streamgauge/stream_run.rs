@@ -156,8 +156,9 @@ impl StreamRun {
         let (common, shared) = shared(&input, &place);
         let settings = Settings::new(common, pipeline, &shared)?;
         let interrupt = watch(false)?;
-        if settings.live || settings.serve.is_some() {
-            return Err(Failure::Usage(String::from("--merge has neither --live nor --serve")));
+        if settings.live || settings.published.is_some() {
+            let message = "--merge has neither --live nor --serve nor --otlp";
+            return Err(Failure::Usage(String::from(message)));
         }
         check_windows(&settings)?;
         let merger = merger((&settings.spec, settings.seed), merger_options(merging)?)
@@ -314,9 +315,9 @@ impl Destination {
             check_open_ended(place, "a stream has no end")?;
         }
         let rows = files(settings, pipeline.pipeline(), true)?;
-        if settings.serve.is_some() && out.is_some() {
-            let message =
-                "--serve serves what goes to standard output, and --out sends it to a file";
+        if settings.published.is_some() && out.is_some() {
+            let message = "--serve and --otlp publish what goes to standard output, and --out \
+                           sends it to a file";
             return Err(Failure::Usage(message.to_owned()));
         }
         if let (Some(path), None) = (out, &rows) {
@@ -384,7 +385,7 @@ impl Destination {
     fn tell(&self, records: u64, dead_letters: u64) {
         let Destination::Output(output, _) = self else { return };
         let mut output = output.borrow_mut();
-        if let Some(watcher) = output.watcher().filter(|watcher| watcher.is_due()) {
+        if let Some(watcher) = output.watcher() {
             let before = watcher.counts();
             watcher.tell(Counts { records, dead_letters, ..before });
         }

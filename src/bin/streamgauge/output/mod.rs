@@ -21,7 +21,7 @@ use self::table::TableWriter;
 use crate::view::Watcher;
 use crate::view::html::{Facts, Origin, PageWriter};
 use crate::view::live::LiveWriter;
-use crate::view::serve::ServedWriter;
+use crate::view::published::PublishedWriter;
 use std::io::{self, Write};
 use streamgauge::adapter::RowOutput;
 use streamgauge::rows::{JsonLines, RowEmission};
@@ -37,8 +37,8 @@ pub(crate) enum OutputWriter<W> {
     Files(Box<dyn RowOutput + Send>),
     /// A screen, and the table that is printed after it.
     Live(Box<LiveWriter>, Box<OutputWriter<W>>),
-    /// Answers that are also served by HTTP.
-    Served(Box<ServedWriter>, Box<OutputWriter<W>>),
+    /// Answers that are also served by HTTP or pushed.
+    Published(Box<PublishedWriter>, Box<OutputWriter<W>>),
 }
 
 impl<W: Write> OutputWriter<W> {
@@ -73,8 +73,8 @@ impl<W: Write> OutputWriter<W> {
                 live.emission(emission);
                 Ok(())
             }
-            OutputWriter::Served(served, output) => {
-                served.emission(emission);
+            OutputWriter::Published(published, output) => {
+                published.emission(emission);
                 output.emission(emission)
             }
         }
@@ -87,7 +87,7 @@ impl<W: Write> OutputWriter<W> {
             OutputWriter::Html(page) => page.set_incomplete(),
             OutputWriter::Files(files) => files.set_complete(false),
             OutputWriter::Live(live, _) => live.set_incomplete(),
-            OutputWriter::Served(_, output) => output.set_incomplete(),
+            OutputWriter::Published(_, output) => output.set_incomplete(),
             OutputWriter::Table(..) | OutputWriter::Csv(..) => {}
         }
     }
@@ -96,7 +96,7 @@ impl<W: Write> OutputWriter<W> {
     pub(crate) fn set_latest(&mut self, latest: Option<Timestamp>) {
         match self {
             OutputWriter::Html(page) => page.set_latest(latest),
-            OutputWriter::Served(_, output) => output.set_latest(latest),
+            OutputWriter::Published(_, output) => output.set_latest(latest),
             _ => {}
         }
     }
@@ -105,7 +105,7 @@ impl<W: Write> OutputWriter<W> {
     pub(crate) fn set_facts(&mut self, facts: Facts) {
         match self {
             OutputWriter::Html(page) => page.set_facts(facts),
-            OutputWriter::Served(_, output) => output.set_facts(facts),
+            OutputWriter::Published(_, output) => output.set_facts(facts),
             _ => {}
         }
     }
@@ -119,7 +119,7 @@ impl<W: Write> OutputWriter<W> {
             OutputWriter::Files(files) => files.flush().map_err(of_files),
             // A page is written at its end, and a screen draws itself.
             OutputWriter::Html(_) | OutputWriter::Live(..) => Ok(()),
-            OutputWriter::Served(_, output) => output.flush(),
+            OutputWriter::Published(_, output) => output.flush(),
         }
     }
 
@@ -130,7 +130,7 @@ impl<W: Write> OutputWriter<W> {
             OutputWriter::Html(page) => page.finish(),
             OutputWriter::Files(files) => files.finish().map_err(of_files),
             OutputWriter::Live(live, table) => table.all(&live.finish()?),
-            OutputWriter::Served(_, output) => output.finish(),
+            OutputWriter::Published(_, output) => output.finish(),
             _ => self.flush(),
         }
     }
@@ -153,7 +153,7 @@ impl<W: Write> OutputWriter<W> {
     pub(crate) fn watcher(&mut self) -> Option<&mut dyn Watcher> {
         match self {
             OutputWriter::Live(live, _) => Some(&mut **live),
-            OutputWriter::Served(served, _) => Some(&mut **served),
+            OutputWriter::Published(published, _) => Some(&mut **published),
             _ => None,
         }
     }

@@ -19,12 +19,10 @@ pub(crate) struct Counts {
 
 /// Shows a run while it goes on.
 pub(crate) trait Watcher {
-    /// Returns true if the counts of the run are needed again.
-    fn is_due(&self) -> bool;
-
     /// Returns the counts of the run that were told last.
     fn counts(&self) -> Counts;
 
-    /// Takes the counts of the run.
+    /// Takes the counts of the run, as often as there are others: nobody knows when the next records
+    /// come. O(1).
     fn tell(&mut self, counts: Counts);
 }

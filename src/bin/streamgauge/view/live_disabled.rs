@@ -46,10 +46,6 @@ impl LiveWriter {
 }
 
 impl Watcher for LiveWriter {
-    fn is_due(&self) -> bool {
-        match *self {}
-    }
-
     fn counts(&self) -> Counts {
         match *self {}
     }

@@ -2,40 +2,23 @@
 
 use crate::failure::Failure;
 use crate::view::html::Origin;
-use crate::view::{Counts, Watcher};
-use streamgauge::rows::RowEmission;
+use crate::view::metrics::Metrics;
+use crate::view::told::SharedTold;
+use std::sync::Arc;
 
 /// A server that nobody can make.
-pub(crate) enum ServedWriter {}
+pub(crate) enum Server {}
 
 /// Options that nobody can give.
 #[derive(Clone, Debug)]
 pub(crate) enum ServeOptions {}
 
-impl ServedWriter {
+impl Server {
     pub(crate) fn start(
-        _: (Vec<String>, Vec<String>),
+        _: (SharedTold, Arc<Metrics>),
         _: Origin,
         options: &ServeOptions,
     ) -> Result<Self, Failure> {
         match *options {}
-    }
-
-    pub(crate) fn emission(&mut self, _: &RowEmission) {
-        match *self {}
-    }
-}
-
-impl Watcher for ServedWriter {
-    fn is_due(&self) -> bool {
-        match *self {}
-    }
-
-    fn counts(&self) -> Counts {
-        match *self {}
-    }
-
-    fn tell(&mut self, _: Counts) {
-        match *self {}
     }
 }

@@ -3,7 +3,6 @@
 use super::draw::Heading;
 use super::facts::Phase;
 use super::feed::Feed;
-use super::limits::FRAME_EVERY;
 use super::limits::{EARLY_EVERY, EARLY_PANES_MAX, EARLY_PAUSE, EARLY_STATE_BYTES_MAX};
 use super::screen::Screen;
 use super::terminal;
@@ -36,7 +35,6 @@ pub(crate) struct LiveWriter {
     last: Vec<RowEmission>,
     /// False if the rows to come are of incomplete windows.
     is_complete: bool,
-    told_at: Option<Instant>,
     /// Late records that notices have told of, and the time of the last of these notices.
     late: u64,
     late_at: Option<Instant>,
@@ -84,7 +82,6 @@ impl LiveWriter {
             thread: Some(thread),
             is_complete: true,
             last: Vec::new(),
-            told_at: None,
             late: 0,
             late_at: None,
             early_at: None,
@@ -174,20 +171,15 @@ impl LiveWriter {
 }
 
 impl Watcher for LiveWriter {
-    fn is_due(&self) -> bool {
-        self.told_at.is_none_or(|at| at.elapsed() >= FRAME_EVERY)
-    }
-
     fn counts(&self) -> Counts {
         self.feed.state().counts
     }
 
     fn tell(&mut self, counts: Counts) {
-        let now = Instant::now();
-        self.told_at = Some(now);
         if self.counts() == counts {
             return;
         }
+        let now = Instant::now();
         self.feed.change(|state| state.counts = counts);
         let late = counts.late.saturating_sub(self.late);
         let is_soon = |at: Instant| now.duration_since(at) < LATE_EVERY;

@@ -31,6 +31,3 @@ pub(super) const SILENT_LOOKS: u32 = 7;
 
 /// The least time between two pages that are made. In between the last one is sent again.
 pub(super) const PAGE_EVERY: Duration = Duration::from_secs(1);
-
-/// Series of answers in the metrics.
-pub(super) const SERIES_MAX: usize = 10_000;

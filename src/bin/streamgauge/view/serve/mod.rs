@@ -6,12 +6,12 @@
 //! [limited](limits).
 
 mod limits;
-mod metrics;
+mod prometheus;
 mod replies;
+mod running;
 mod server;
 mod state;
 #[cfg(test)]
 mod tests;
-mod writer;
 
-pub(crate) use writer::{ServeOptions, ServedWriter};
+pub(crate) use running::{ServeOptions, Server};

@@ -1,7 +1,7 @@
 //! The replies to requests.
 
 use super::limits::{LOOK_EVERY, SILENT_LOOKS, WAITING_MAX};
-use super::metrics::{OPEN, PLAIN};
+use super::prometheus::{OPEN, PLAIN};
 use super::state::Shared;
 use bytes::Bytes;
 use hyper::body::{Body, Frame, Incoming};

@@ -1,25 +1,16 @@
 //! What the run and its server share.
 
 use super::limits::PAGE_EVERY;
-use super::metrics::Metrics;
+use super::prometheus;
 use crate::summary::Summary;
 use crate::view::Counts;
 use crate::view::answers::Answers;
 use crate::view::html::{Facts, Origin, PageWriter};
-use crate::view::kept::Kept;
+use crate::view::metrics::Metrics;
+use crate::view::told::SharedTold;
 use bytes::Bytes;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
-
-/// What the run has told so far.
-pub(super) struct Told {
-    pub(super) kept: Kept,
-    pub(super) counts: Counts,
-    /// Windows that were answered, each as often as it was.
-    pub(super) windows: u64,
-    /// Rises with every row.
-    pub(super) version: u64,
-}
 
 /// The last page that was made.
 #[derive(Default)]
@@ -32,30 +23,20 @@ struct Made {
 /// What the run and its server share.
 #[derive(Clone)]
 pub(super) struct Shared {
-    told: Arc<Mutex<Told>>,
+    told: SharedTold,
     made: Arc<Mutex<Made>>,
     origin: Arc<Origin>,
     metrics: Arc<Metrics>,
 }
 
 impl Shared {
-    pub(super) fn new(kept: Kept, origin: Origin, metrics: Metrics) -> Self {
-        let told = Told { kept, counts: Counts::default(), windows: 0, version: 0 };
-        Shared {
-            told: Arc::new(Mutex::new(told)),
-            made: Arc::default(),
-            origin: Arc::new(origin),
-            metrics: Arc::new(metrics),
-        }
-    }
-
-    pub(super) fn told(&self) -> MutexGuard<'_, Told> {
-        self.told.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn new((told, metrics): (SharedTold, Arc<Metrics>), origin: Origin) -> Self {
+        Shared { told, made: Arc::default(), origin: Arc::new(origin), metrics }
     }
 
     /// Returns true if there are answers that the last page does not have.
     pub(super) fn is_new(&self) -> bool {
-        let version = self.told().version;
+        let version = self.told.lock().version;
         self.made().version != version
     }
 
@@ -65,15 +46,15 @@ impl Shared {
 
     /// Returns the metrics.
     pub(super) fn metrics(&self, is_open: bool) -> Bytes {
-        let told = self.told();
-        Bytes::from(self.metrics.text(&told, is_open))
+        let told = self.told.lock();
+        Bytes::from(prometheus::text(&self.metrics, &told, is_open))
     }
 
     /// Returns the page, which is made again if there are new answers and the last one is old
     /// enough.
     pub(super) fn page(&self) -> Bytes {
         let mut made = self.made();
-        let told = self.told();
+        let told = self.told.lock();
         let is_old = made.at.is_none_or(|at| at.elapsed() >= PAGE_EVERY);
         if !is_old || made.at.is_some() && made.version == told.version {
             return made.page.clone();

@@ -1,10 +1,10 @@
 //! The metrics as text.
 
-use super::limits::SERIES_MAX;
-use super::metrics::{Metrics, chosen};
-use super::state::Told;
+use super::prometheus;
 use crate::view::Counts;
 use crate::view::kept::Kept;
+use crate::view::metrics::{Metrics, SERIES_MAX, chosen};
+use crate::view::told::Told;
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 use streamgauge::row::{Number, OutputValue, TopValue};
@@ -21,7 +21,7 @@ fn told(names: &[&str], columns: &[&str], rows: Vec<(Vec<OutputValue>, Vec<Outpu
         kept.take(&row, None);
     }
     let counts = Counts { records: 7, late: 1, latest: Some(at(119_500)), ..Counts::default() };
-    Told { kept, counts, windows: 1, version: 1 }
+    Told { kept, counts, windows: 1, version: 1, pushes: None }
 }
 
 fn text(text: &str) -> OutputValue {
@@ -44,7 +44,7 @@ fn s288_the_newest_window_is_gauges_with_bounds() {
     let values = vec![OutputValue::Integer(5), estimate, OutputValue::Top(vec![row])];
     let columns = ["count", "p99(ms)", "top(1, url)"];
     let told = told(&["country"], &columns, vec![(vec![text("D\"E\n")], values)]);
-    let plain = metrics(&[]).text(&told, false);
+    let plain = prometheus::text(&metrics(&[]), &told, false);
     for line in [
         "# TYPE streamgauge_records_total counter",
         "streamgauge_records_total 7",
@@ -61,7 +61,7 @@ fn s288_the_newest_window_is_gauges_with_bounds() {
         assert!(plain.lines().any(|found| found == line), "{line}\n{plain}");
     }
     assert!(!plain.contains("top(1, url)") && !plain.contains("EOF"), "{plain}");
-    let open = metrics(&["top(1, url)"]).text(&told, true);
+    let open = prometheus::text(&metrics(&["top(1, url)"]), &told, true);
     for line in [
         "# TYPE streamgauge_records counter",
         "streamgauge_records_total 7",
@@ -93,7 +93,7 @@ fn s288_series_are_limited() {
     let list = || OutputValue::Top((0..1_000).map(row).collect());
     let rows = (0..11).map(|group| (vec![OutputValue::Integer(group)], vec![list()])).collect();
     let told = told(&["g"], &["top(1000, k)"], rows);
-    let text = metrics(&["top(1000, k)"]).text(&told, false);
+    let text = prometheus::text(&metrics(&["top(1000, k)"]), &told, false);
     let series = text.lines().filter(|line| line.starts_with("streamgauge_answer{")).count();
     assert_eq!(series, SERIES_MAX);
     assert!(text.contains("\nstreamgauge_left_out_series 1000\n"), "{}", &text[..2_000]);
@@ -108,7 +108,7 @@ proptest! {
         let values = vec![OutputValue::Integer(1)];
         let groups = keys.iter().map(|key| text(key)).collect();
         let told = told(&[&name, "column"], &[&name], vec![(groups, values)]);
-        let text = metrics(&[]).text(&told, false);
+        let text = prometheus::text(&metrics(&[]), &told, false);
         for line in text.lines().filter(|line| !line.starts_with('#')) {
             let (series, value) = line.rsplit_once(' ').unwrap();
             prop_assert!(value.parse::<f64>().is_ok(), "{}", line);

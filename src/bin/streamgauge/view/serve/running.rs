@@ -1,54 +1,43 @@
-//! The answers of a run, served while it goes on.
+//! The thread of the server.
 
-use super::metrics::{Metrics, chosen};
 use super::replies::Replies;
 use super::server::serve;
 use super::state::Shared;
 use crate::failure::Failure;
 use crate::standard_error::say;
 use crate::view::html::Origin;
-use crate::view::kept::Kept;
-use crate::view::{Counts, Watcher};
+use crate::view::metrics::Metrics;
+use crate::view::told::SharedTold;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
-use streamgauge::Window;
-use streamgauge::rows::RowEmission;
 use tokio::sync::oneshot;
-
-/// The least time between two counts.
-const TELL_EVERY: Duration = Duration::from_millis(100);
 
 /// Characters of a token, at least.
 const TOKEN_CHARS_MIN: usize = 16;
 
-/// Where and what is served.
+/// Where it is served.
 #[derive(Clone, Debug)]
 pub(crate) struct ServeOptions {
     pub(crate) address: SocketAddr,
     pub(crate) token_file: Option<PathBuf>,
-    /// The columns that are metrics; none for all columns of numbers.
-    pub(crate) metrics: Vec<String>,
 }
 
-/// Takes the answers of a run and serves them while it goes on.
-pub(crate) struct ServedWriter {
-    shared: Shared,
+/// A server that runs until it is dropped.
+pub(crate) struct Server {
     thread: Option<JoinHandle<std::io::Result<()>>>,
     /// Dropped at the end.
     end: Option<oneshot::Sender<()>>,
-    told_at: Option<Instant>,
-    last: Option<(Option<Window>, u32)>,
 }
 
-impl ServedWriter {
+impl Server {
     /// Starts the server.
     ///
     /// # Errors
     /// Wrong usage, or an address that cannot be listened on.
     pub(crate) fn start(
-        (group_names, columns): (Vec<String>, Vec<String>),
+        published: (SharedTold, Arc<Metrics>),
         origin: Origin,
         options: &ServeOptions,
     ) -> Result<Self, Failure> {
@@ -58,7 +47,6 @@ impl ServedWriter {
                            token: give one by --token-file";
             return Err(Failure::Usage(message.to_owned()));
         }
-        let metrics = Metrics::new(&chosen(&options.metrics), &columns).map_err(Failure::Usage)?;
         let listening = TcpListener::bind(options.address).and_then(|listener| {
             listener.set_nonblocking(true)?;
             let address = listener.local_addr()?;
@@ -67,44 +55,17 @@ impl ServedWriter {
         let (listener, address) = listening
             .map_err(|error| Failure::Run(format!("--serve {}: {error}", options.address)))?;
         say(&format!("serving http://{address}/\n"));
-        let shared = Shared::new(Kept::new(group_names, columns), origin, metrics);
-        let replies = Replies::new(shared.clone(), address, token);
+        let replies = Replies::new(Shared::new(published, origin), address, token);
         let (end, ended) = oneshot::channel();
         let thread = thread::Builder::new()
             .name("server".to_owned())
             .spawn(move || serve(listener, replies, ended))
             .map_err(|error| Failure::Run(format!("the server has no thread: {error}")))?;
-        Ok(ServedWriter { shared, thread: Some(thread), end: Some(end), told_at: None, last: None })
-    }
-
-    /// Takes a row of a window that has closed.
-    pub(crate) fn emission(&mut self, row: &RowEmission) {
-        let window = Some((row.window, row.revision));
-        let is_next = self.last != window;
-        self.last = window;
-        let mut told = self.shared.told();
-        told.windows += u64::from(is_next);
-        told.version += 1;
-        told.kept.take(row, None);
+        Ok(Server { thread: Some(thread), end: Some(end) })
     }
 }
 
-impl Watcher for ServedWriter {
-    fn is_due(&self) -> bool {
-        self.told_at.is_none_or(|at| at.elapsed() >= TELL_EVERY)
-    }
-
-    fn counts(&self) -> Counts {
-        self.shared.told().counts
-    }
-
-    fn tell(&mut self, counts: Counts) {
-        self.told_at = Some(Instant::now());
-        self.shared.told().counts = counts;
-    }
-}
-
-impl Drop for ServedWriter {
+impl Drop for Server {
     fn drop(&mut self) {
         drop(self.end.take());
         // A server that has failed has told nobody anything, and the run has its own result.

@@ -1,0 +1,154 @@
+//! The thread that pushes metrics.
+
+use super::options::OtlpOptions;
+use super::outcome::{Outcome, pause};
+use super::request::{Times, request};
+use super::transport::send;
+use crate::failure::Failure;
+use crate::standard_error::say;
+use crate::view::metrics::Metrics;
+use crate::view::told::{Pushes, SharedTold};
+use prost::Message;
+use std::io;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tokio::runtime::Builder;
+use tokio::sync::oneshot;
+use tokio::time::{Instant, sleep, timeout};
+
+/// Pushes metrics until it is dropped, then once more.
+pub(crate) struct Exporter {
+    thread: Option<JoinHandle<io::Result<()>>>,
+    /// Dropped at the end.
+    end: Option<oneshot::Sender<()>>,
+}
+
+impl Exporter {
+    /// Starts the thread.
+    ///
+    /// # Errors
+    /// No thread.
+    pub(crate) fn start(
+        (told, metrics): (SharedTold, Arc<Metrics>),
+        options: &OtlpOptions,
+    ) -> Result<Self, Failure> {
+        told.lock().pushes = Some(Pushes::default());
+        let options = options.clone();
+        let start = unix_nanos();
+        let pushing = Pushing { told, metrics, options, start, failures: 0, is_failing: false };
+        let (end, ended) = oneshot::channel();
+        let thread = thread::Builder::new()
+            .name("otlp".to_owned())
+            .spawn(move || {
+                let runtime = Builder::new_current_thread().enable_all().build()?;
+                runtime.block_on(pushing.run(ended));
+                // Looking a name up has a thread of its own, which may take long.
+                runtime.shutdown_background();
+                Ok(())
+            })
+            .map_err(|error| Failure::Run(format!("--otlp has no thread: {error}")))?;
+        Ok(Exporter { thread: Some(thread), end: Some(end) })
+    }
+}
+
+impl Drop for Exporter {
+    fn drop(&mut self) {
+        drop(self.end.take());
+        // The run has its own result.
+        let _ = self.thread.take().map(JoinHandle::join);
+    }
+}
+
+/// What the thread has.
+struct Pushing {
+    told: SharedTold,
+    metrics: Arc<Metrics>,
+    options: OtlpOptions,
+    /// The start of the run, in nanoseconds since the epoch.
+    start: u64,
+    /// Requests in a row that no receiver has taken.
+    failures: u32,
+    /// True after a failure was told.
+    is_failing: bool,
+}
+
+impl Pushing {
+    async fn run(mut self, mut end: oneshot::Receiver<()>) {
+        let mut wait = self.options.every;
+        while timeout(wait, &mut end).await.is_err() {
+            let pause = self.push().await;
+            wait = pause.unwrap_or(self.options.every);
+        }
+        let until = Instant::now() + self.options.reply_time_max;
+        while let Ok(Some(pause)) = tokio::time::timeout_at(until, self.push()).await {
+            if Instant::now() + pause >= until {
+                break;
+            }
+            sleep(pause).await;
+        }
+    }
+
+    /// Sends the newest numbers. Returns the pause before the next request if no receiver has taken
+    /// this one.
+    async fn push(&mut self) -> Option<Duration> {
+        let times = Times { start: self.start, now: unix_nanos() };
+        let (body, points) = self.body(times);
+        let outcome = Outcome::of(send(&self.options, body).await);
+        self.count(&outcome, points);
+        let message = match &outcome {
+            Outcome::Taken { refused: 0, message } if message.is_empty() => None,
+            Outcome::Taken { refused: 0, message } => Some(message.clone()),
+            Outcome::Taken { refused, message } => {
+                Some(format!("the receiver refuses {refused} points: {message}"))
+            }
+            Outcome::Later { message, .. } | Outcome::Refused { message } => Some(message.clone()),
+        };
+        self.tell(message.as_deref());
+        let Outcome::Later { pause: asked, .. } = outcome else {
+            self.failures = 0;
+            return None;
+        };
+        self.failures = self.failures.saturating_add(1);
+        Some(pause(self.failures, asked, (times.now >> 10) as u8))
+    }
+
+    /// Returns the bytes of a request, and the number of its points.
+    fn body(&self, times: Times) -> (Vec<u8>, usize) {
+        let told = self.told.lock();
+        let (request, points) = request((&self.metrics, &told), &self.options.resource, times);
+        (request.encode_to_vec(), points)
+    }
+
+    fn count(&self, outcome: &Outcome, points: usize) {
+        let mut told = self.told.lock();
+        let pushes = told.pushes.get_or_insert_default();
+        match outcome {
+            Outcome::Taken { refused, .. } => {
+                pushes.taken += 1;
+                pushes.refused_points += refused;
+            }
+            Outcome::Later { .. } => pushes.failed += 1,
+            Outcome::Refused { .. } => {
+                pushes.failed += 1;
+                pushes.refused_points += points as u64;
+            }
+        }
+    }
+
+    /// Tells the first trouble, and its end.
+    fn tell(&mut self, trouble: Option<&str>) {
+        let was_failing = std::mem::replace(&mut self.is_failing, trouble.is_some());
+        let place = &self.options.place;
+        match trouble {
+            Some(trouble) if !was_failing => say(&format!("note: --otlp {place}: {trouble}\n")),
+            None if was_failing => say(&format!("note: --otlp {place}: all is taken again\n")),
+            _ => {}
+        }
+    }
+}
+
+fn unix_nanos() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
+}
