@@ -102,7 +102,7 @@ impl ReadTopic for Topic {
         Ok(())
     }
 
-    fn commit(&mut self, _: i32, _: u64) -> Result<(), Error> {
+    fn commit(&mut self, _: &[(i32, u64)]) -> Result<(), Error> {
         Ok(())
     }
 
