@@ -9,6 +9,7 @@ import json
 import os
 import pathlib
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -77,7 +78,14 @@ class Reader:
         self.process.kill()
         self.process.wait()
 
+    def catches_term(self):
+        """False while the process is still starting."""
+        status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
+        caught = int(re.search(r"SigCgt:\s*([0-9a-f]+)", status)[1], 16)
+        return bool(caught >> (signal.SIGTERM - 1) & 1)
+
     def terminate(self):
+        wait_until(lambda: self.process.poll() is not None or self.catches_term(), "the reader to start", 200)
         assert self.process.poll() is None, f"the reader ended with {self.process.returncode}: see {self.log.name}"
         self.process.send_signal(signal.SIGTERM)
         code = self.process.wait(200)
