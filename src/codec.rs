@@ -359,6 +359,26 @@ impl<'a> Reader<'a> {
         Reader { rest: bytes, length: bytes.len() }
     }
 
+    /// Reads the magic number and the version that a saved state begins with. `what` names the
+    /// state in errors.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Corrupt`] if the bytes begin with something else, or are of another version.
+    #[cfg(feature = "kcl")]
+    pub(crate) fn header(&mut self, magic: &[u8; 8], version: u8, what: &str) -> Result<(), Error> {
+        let corrupt = |words: &str| Error::new(ErrorKind::Corrupt, format!("{what} {words}"));
+        if !self.rest.starts_with(magic) {
+            return Err(corrupt("begins with something else"));
+        }
+        self.raw(magic.len())?;
+        match self.u8()? {
+            found if found == version => Ok(()),
+            other => Err(corrupt(&format!(
+                "is of version {other}, and only {version} can be read: use a newer streamgauge"
+            ))),
+        }
+    }
+
     /// Returns the number of bytes not yet read.
     ///
     /// # Example

@@ -37,6 +37,10 @@ mod pipeline_file;
 mod record_pipeline;
 #[cfg(feature = "spec")]
 mod seed;
+#[cfg(all(test, feature = "spec", any(feature = "dynamodb", feature = "kafka")))]
+mod simulation;
+#[cfg(any(feature = "kcl", feature = "lambda"))]
+mod transport;
 
 #[cfg(any(feature = "kcl", feature = "lambda-runtime"))]
 pub(crate) use kinesis_records::late::came_late;

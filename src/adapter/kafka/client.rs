@@ -2,7 +2,7 @@
 
 use super::events::Events;
 use super::read_topic::{ReadTopic, TopicEvent, shard_of};
-use crate::adapter::kinesis_records::payload::Payloads;
+use crate::adapter::transport::payloads::Payloads;
 use crate::error::{Error, ErrorKind};
 use crate::record::{Position, Record, Sequence, ShardId};
 use crate::time::Timestamp;

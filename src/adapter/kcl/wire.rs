@@ -4,8 +4,8 @@ use super::protocol::{
     Action, CheckpointAnswer, CheckpointError, Message, Reply, ShutdownReason, StartingPoint,
 };
 use crate::adapter::Rejected;
-use crate::adapter::kinesis_records::json::{Text, Whole, excerpt, utf8};
-use crate::adapter::kinesis_records::payload::Payloads;
+use crate::adapter::transport::json::{Text, Whole, excerpt, utf8};
+use crate::adapter::transport::payloads::Payloads;
 use crate::adapter::worker::Batch;
 use crate::error::{Error, ErrorKind};
 use crate::record::{Position, Record, Sequence, SequenceNumber, ShardId};

@@ -93,7 +93,7 @@ pub fn expand(
         "DATA_MESSAGE" => {}
         "CONTROL_MESSAGE" => return Ok(0),
         other => {
-            let shown = super::json::excerpt(other, 40);
+            let shown = crate::adapter::transport::json::excerpt(other, 40);
             let message =
                 format!("messageType is {shown:?} and neither DATA_MESSAGE nor CONTROL_MESSAGE");
             return Err(at(Error::new(ErrorKind::Corrupt, message)));

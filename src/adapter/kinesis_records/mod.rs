@@ -3,12 +3,10 @@
 //! deliveries that are not records ([`Rejected`]) and late records ([`LateRecord`]).
 
 mod aggregator;
-pub(crate) mod json;
 pub mod kpl;
 pub(crate) mod late;
 pub mod logs;
 pub(crate) mod packing;
-pub(crate) mod payload;
 mod rejected;
 
 pub use aggregator::Aggregator;

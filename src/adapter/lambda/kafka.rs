@@ -3,8 +3,8 @@
 use super::KinesisEvent;
 use super::wire::{EVENT_RECORDS_MAX, TOO_MANY};
 use crate::adapter::Rejected;
-use crate::adapter::kinesis_records::json::{Text, Whole, excerpt, utf8};
-use crate::adapter::kinesis_records::payload::Payloads;
+use crate::adapter::transport::json::{Text, Whole, excerpt, utf8};
+use crate::adapter::transport::payloads::Payloads;
 use crate::error::{Error, ErrorKind};
 use crate::record::{Position, Record, Sequence, ShardId};
 use crate::time::Timestamp;

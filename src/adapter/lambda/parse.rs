@@ -4,7 +4,7 @@
 use super::event::KinesisEvent;
 use super::template;
 use super::wire::{TOO_MANY, WireEvent};
-use crate::adapter::kinesis_records::json::{Text, excerpt, utf8};
+use crate::adapter::transport::json::{Text, excerpt, utf8};
 use crate::error::{Error, ErrorKind};
 use serde::de::{Deserialize, Deserializer, Error as _};
 use serde_json::value::RawValue;

@@ -1,6 +1,6 @@
 //! The state that Lambda carries from one invocation of a tumbling window to the next.
 
-use crate::adapter::kinesis_records::json::{Text, excerpt};
+use crate::adapter::transport::json::{Text, excerpt};
 use crate::error::{Error, ErrorKind};
 use crate::record::SequenceNumber;
 use crate::snapshot::bytes_in_base64;

@@ -13,7 +13,7 @@
 use super::KinesisEvent;
 use super::timestamp::parse_seconds;
 use super::wire::{EVENT_RECORDS_MAX, EventRecords, WireEvent, WireRecord};
-use crate::adapter::kinesis_records::json::Text;
+use crate::adapter::transport::json::Text;
 use crate::record::{Position, Record, Sequence, SequenceNumber};
 use serde_json::Deserializer;
 use serde_json::value::RawValue;

@@ -1,6 +1,6 @@
 //! Seconds since the epoch as a JSON number, to exact milliseconds.
 
-use crate::adapter::kinesis_records::json::excerpt;
+use crate::adapter::transport::json::excerpt;
 use crate::error::{Error, ErrorKind};
 use crate::time::Timestamp;
 

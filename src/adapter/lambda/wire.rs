@@ -3,8 +3,8 @@
 use super::timestamp::parse_seconds;
 use super::{KinesisEvent, State, TumblingWindow};
 use crate::adapter::Rejected;
-use crate::adapter::kinesis_records::json::{Text, excerpt};
-use crate::adapter::kinesis_records::payload::Payloads;
+use crate::adapter::transport::json::{Text, excerpt};
+use crate::adapter::transport::payloads::Payloads;
 use crate::error::{Error, ErrorKind};
 use crate::record::{Position, Record, Sequence, SequenceNumber, ShardId};
 use crate::time::Timestamp;

@@ -1,6 +1,6 @@
 //! The messages of Storm's multilang protocol, as a bolt gets and sends them.
 
-use crate::adapter::kinesis_records::json::{Text, excerpt, utf8};
+use crate::adapter::transport::json::{Text, excerpt, utf8};
 use crate::error::{Error, ErrorKind};
 use bytes::Bytes;
 use serde::Deserialize;

@@ -11,7 +11,7 @@
 //! It is part of the state of a shard, whose checksum covers it.
 
 use crate::codec::{Reader, Writer};
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 use crate::hash::{Map, hash_bytes_wide};
 use bytes::Bytes;
 use std::collections::VecDeque;
@@ -156,21 +156,8 @@ pub(super) fn write(ids: &Ids, outbox: &mut Outbox, snapshot: &[u8]) -> Bytes {
 
 /// Reads a state. Of more ids than `ids_max` the latest ones are kept.
 pub(super) fn read(bytes: &Bytes, ids_max: usize) -> Result<(Ids, Outbox, Bytes), Error> {
-    let corrupt =
-        |words: &str| Error::new(ErrorKind::Corrupt, format!("the state of a bolt {words}"));
-    if !TupleState::is_one(bytes) {
-        return Err(corrupt("begins with something else"));
-    }
     let mut reader = Reader::new(bytes);
-    reader.raw(MAGIC.len())?;
-    match reader.u8()? {
-        VERSION => {}
-        other => {
-            return Err(corrupt(&format!(
-                "is of version {other}, and only {VERSION} can be read: use a newer streamgauge"
-            )));
-        }
-    }
+    reader.header(&MAGIC, VERSION, "the state of a bolt")?;
     let mut ids = Ids::default();
     for _ in 0..reader.count(size_of::<IdHash>())? {
         ids.insert(read_id(&mut reader)?, ids_max);

@@ -18,6 +18,7 @@ use bytes::Bytes;
 
 const MAGIC: [u8; 8] = *b"\x89sgshard";
 const VERSION: u8 = 1;
+const WHAT: &str = "the state of a shard";
 const CHECKSUM_BYTES: usize = 8;
 
 /// The state of a shard in the store, for programs that inspect an application's state, such as
@@ -101,9 +102,7 @@ impl ShardState {
     /// [`ErrorKind::Corrupt`] if the bytes are not a shard's state, or are of a newer version, cut
     /// short or damaged.
     pub fn from_bytes(bytes: &Bytes) -> Result<ShardState, Error> {
-        let corrupt = |message: &str| {
-            Error::new(ErrorKind::Corrupt, format!("the state of a shard {message}"))
-        };
+        let corrupt = |message: &str| Error::new(ErrorKind::Corrupt, format!("{WHAT} {message}"));
         if !bytes.starts_with(&MAGIC) {
             return Err(corrupt("begins with something else"));
         }
@@ -113,15 +112,7 @@ impl ShardState {
             return Err(corrupt("was damaged: the checksum does not match"));
         }
         let mut reader = Reader::new(covered);
-        reader.raw(MAGIC.len())?;
-        match reader.u8()? {
-            VERSION => {}
-            other => {
-                return Err(corrupt(&format!(
-                    "is of version {other}, and only {VERSION} can be read: use a newer streamgauge"
-                )));
-            }
-        }
+        reader.header(&MAGIC, VERSION, WHAT)?;
         let owner = reader.u64()?;
         let phase = match reader.u8()? {
             1 => Phase::Claiming { parents: read_texts(&mut reader)? },

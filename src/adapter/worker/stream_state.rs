@@ -20,6 +20,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 const MAGIC: [u8; 8] = *b"\x89sgstrea";
 const VERSION: u8 = 1;
+const WHAT: &str = "the state of a stream";
 
 /// Where a stream begins that was not read before.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -97,27 +98,16 @@ impl StreamState {
     /// [`ErrorKind::Corrupt`] if the bytes are not the state of a stream, or are of a newer version
     /// or cut short.
     pub fn from_bytes(bytes: &Bytes) -> Result<StreamState, Error> {
-        let corrupt = |message: &str| {
-            Error::new(ErrorKind::Corrupt, format!("the state of a stream {message}"))
-        };
-        if !bytes.starts_with(&MAGIC) {
-            return Err(corrupt("begins with something else"));
-        }
         let mut reader = Reader::new(bytes);
-        reader.raw(MAGIC.len())?;
-        match reader.u8()? {
-            VERSION => {}
-            other => {
-                return Err(corrupt(&format!(
-                    "is of version {other}, and only {VERSION} can be read: use a newer streamgauge"
-                )));
-            }
-        }
+        reader.header(&MAGIC, VERSION, WHAT)?;
         let start = match reader.u8()? {
             1 => StreamStart::TrimHorizon,
             2 => StreamStart::Latest,
             3 => StreamStart::AtTime(Timestamp::from_millis(reader.i64()?)),
-            other => return Err(corrupt(&format!("has a start {other}"))),
+            other => {
+                let message = format!("{WHAT} has a start {other}");
+                return Err(Error::new(ErrorKind::Corrupt, message));
+            }
         };
         let count = reader.count(1)?;
         let initial = (0..count)

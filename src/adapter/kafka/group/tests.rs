@@ -3,9 +3,6 @@
 //! saves that are slow or whose answers are lost, and partitions that are added. The merged answers
 //! are always those of a batch query, and no window is ever emitted with other content under the
 //! same revision.
-//!
-//! `STREAMGAUGE_SIMULATION=n` runs seed n, `STREAMGAUGE_SIMULATIONS=n` runs n seeds, and
-//! `STREAMGAUGE_FULL=1` ten thousand.
 
 #![cfg(feature = "spec")]
 
@@ -15,46 +12,14 @@ mod process;
 
 use self::broker::Broker;
 use self::process::Process;
+use crate::adapter::simulation::{CALM_MAX, Emitted, Events, Random, expected, run_seeds};
 use crate::adapter::worker::{Phase, ShardState};
-use crate::merger::{MergerControl, MergerOptions};
 use crate::query::PipelineSpec;
-use crate::rows::CompileOptions;
-use crate::snapshot::{Partial, Snapshot, Summary};
+use crate::snapshot::{Snapshot, Summary};
 use crate::store::{MemoryStore, Store};
-use crate::time::Timestamp;
-use bytes::Bytes;
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
-
-/// How far a record may be behind the latest one of its partition.
-const DISORDER: i64 = 3_000;
-const WINDOW: i64 = 10_000;
-/// The event time of the records that complete all windows.
-const LAST: i64 = 1_900_000_000_000;
-const START: i64 = 1_700_000_000_000;
-/// No run may take longer after the last fault: nothing may be stuck.
-const CALM_MAX: i64 = 1_200_000;
-
-type Events = BTreeMap<&'static str, u64>;
-
-/// SplitMix64 (Steele, Lea and Flood 2014).
-struct Random(Cell<u64>);
-
-impl Random {
-    fn below(&self, bound: u64) -> u64 {
-        self.0.set(self.0.get().wrapping_add(0x9e37_79b9_7f4a_7c15));
-        let mut mixed = self.0.get();
-        mixed = (mixed ^ mixed >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ mixed >> 31) % bound
-    }
-
-    fn chance(&self, per_mille: u64) -> bool {
-        self.below(1000) < per_mille
-    }
-}
 
 struct World {
     random: Random,
@@ -64,8 +29,7 @@ struct World {
     faults: Cell<bool>,
     broker: RefCell<Broker>,
     store: MemoryStore,
-    partials: RefCell<Vec<Partial>>,
-    emitted: RefCell<BTreeMap<(String, i64, u32, bool), Bytes>>,
+    emitted: Emitted,
     processes: RefCell<Vec<Rc<Process>>>,
     started: Cell<u64>,
     idle_after: Option<Duration>,
@@ -145,52 +109,9 @@ impl World {
     }
 }
 
-type Answers = BTreeMap<(i64, String), (u64, i64)>;
-
-fn expected(broker: &Broker) -> Answers {
-    let mut answers = Answers::new();
-    for (_, record) in broker.partitions.iter().flat_map(|partition| &partition.records) {
-        let hit: serde_json::Value = serde_json::from_slice(&record.data).unwrap();
-        let time = hit["ts"].as_i64().unwrap();
-        if time < LAST {
-            let key = (time / WINDOW * WINDOW, hit["g"].as_str().unwrap().to_owned());
-            let (count, sum) = answers.entry(key).or_default();
-            *count += 1;
-            *sum += hit["v"].as_i64().unwrap();
-        }
-    }
-    answers
-}
-
-fn merged(world: &World) -> Answers {
-    let options = MergerOptions { deadline: Some(Duration::ZERO), ..MergerOptions::default() };
-    let compile = CompileOptions { arrival_times: true, ..CompileOptions::default() };
-    let mut merger = world.spec.compile(&compile).unwrap().into_merger(options).unwrap();
-    for partial in world.partials.take() {
-        merger.add(&partial, Timestamp::from_millis(0)).unwrap();
-    }
-    merger.finish();
-    let mut answers = Answers::new();
-    while let Some(row) = merger.next_row().unwrap() {
-        let start = row.emission.window.unwrap().start().as_millis();
-        let json = serde_json::to_value(&row).unwrap();
-        let group = json["group"]["g"].as_str().unwrap().to_owned();
-        if start < LAST / WINDOW * WINDOW {
-            let found = (json["count"].as_u64().unwrap(), json["v"].as_i64().unwrap());
-            answers.insert((start, group), found);
-        }
-    }
-    answers
-}
-
 fn run(seed: u64) -> Events {
-    let random = Random(Cell::new(seed ^ 0x6b61_666b_6100));
-    let idle_after = random.chance(300).then(|| Duration::from_secs(5 + random.below(20)));
-    let lateness = if idle_after.is_some() { "lateness = \"10h\"\n" } else { "" };
-    let text = format!(
-        "time = \"ts\"\ntime_format = \"ms\"\nwindow = \"10s\"\nmax_delay = \"3s\"\n\
-         max_ahead = \"off\"\n{lateness}group = \"g\"\nagg = \"count, sum(v) as v\"\n"
-    );
+    let random = Random::new(seed ^ 0x6b61_666b_6100);
+    let (spec, idle_after) = random.pipeline();
     let broker = Broker::new(&random);
     let last = broker.partitions.iter().flat_map(|partition| &partition.records);
     let calm = last.map(|(at, _)| *at).max().unwrap() + random.below(60_000) as i64;
@@ -201,12 +122,11 @@ fn run(seed: u64) -> Events {
         faults: Cell::new(true),
         broker: RefCell::new(broker),
         store: MemoryStore::new(),
-        partials: RefCell::default(),
-        emitted: RefCell::default(),
+        emitted: Emitted::default(),
         processes: RefCell::default(),
         started: Cell::new(0),
         idle_after,
-        spec: PipelineSpec::from_toml(&text, "simulation").unwrap(),
+        spec,
         events: RefCell::default(),
     });
     WORLD.with(|slot| *slot.borrow_mut() = Some(world.clone()));
@@ -230,7 +150,12 @@ fn run(seed: u64) -> Events {
         world.turn();
         assert!(world.now.get() < calm + 2 * CALM_MAX, "a process does not end");
     }
-    let (found, expected) = (merged(&world), expected(&world.broker.borrow()));
+    let found = world.emitted.merged(&world.spec);
+    let expected = {
+        let broker = world.broker.borrow();
+        let records = broker.partitions.iter().flat_map(|partition| &partition.records);
+        expected(records.map(|(_, record)| record))
+    };
     WORLD.with(|slot| *slot.borrow_mut() = None);
     assert_eq!(found, expected);
     world.events.take()
@@ -258,44 +183,22 @@ fn disturb(world: &World) {
     }
 }
 
-fn seeds() -> std::ops::Range<u64> {
-    let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
-    if let Some(seed) = number("STREAMGAUGE_SIMULATION") {
-        return seed..seed + 1;
-    }
-    let full = std::env::var_os("STREAMGAUGE_FULL").is_some();
-    0..number("STREAMGAUGE_SIMULATIONS").unwrap_or(if full { 10_000 } else { 200 })
-}
-
 #[test]
 fn s327_the_merged_answers_equal_a_batch_query_whatever_happens_to_members() {
-    let mut events = Events::new();
-    for seed in seeds() {
-        let run = std::panic::catch_unwind(|| run(seed));
-        let happened =
-            run.unwrap_or_else(|_| panic!("it failed with STREAMGAUGE_SIMULATION={seed}"));
-        happened.into_iter().for_each(|(event, times)| *events.entry(event).or_default() += times);
-    }
-    println!("{events:?}");
-    if seeds().end - seeds().start >= 200 {
-        let kinds = [
-            "kill",
-            "stop",
-            "slow save",
-            "lost answer",
-            "slow poll",
-            "eager",
-            "cooperative",
-            "expired",
-            "lost partitions",
-            "moved",
-            "conflict",
-            "partition added",
-            "lost commit",
-        ];
-        for kind in kinds {
-            let times = events.get(kind).copied().unwrap_or(0);
-            assert!(times > 3, "{kind} hardly ever happens: {events:?}");
-        }
-    }
+    let kinds = [
+        "kill",
+        "stop",
+        "slow save",
+        "lost answer",
+        "slow poll",
+        "eager",
+        "cooperative",
+        "expired",
+        "lost partitions",
+        "moved",
+        "conflict",
+        "partition added",
+        "lost commit",
+    ];
+    run_seeds(run, &kinds);
 }

@@ -2,9 +2,6 @@
 //! that differ, workers that come, end, die and stand still within a call, answers that are lost or
 //! repeated, throttling, and an index of owners that is late. The merged answers are always those
 //! of a batch query, and no window is ever emitted with other content under the same revision.
-//!
-//! `STREAMGAUGE_SIMULATION=n` runs seed n, `STREAMGAUGE_SIMULATIONS=n` runs n seeds, and
-//! `STREAMGAUGE_FULL=1` ten thousand.
 
 #![cfg(feature = "spec")]
 
@@ -19,12 +16,14 @@ use super::table::{Condition, Item, Kind, LeaseTable, TableError, Update};
 use super::time::{Moment, Time};
 use crate::adapter::kinesis::{IteratorPlace, ReadFailure, ReadStream, RecordPage, ShardInfo};
 use crate::adapter::kinesis_records::kpl::HashRange;
+use crate::adapter::simulation::{
+    CALM_MAX, Emitted, Events, LAST_PAYLOAD, Random, START, expected, run_seeds,
+};
 use crate::adapter::worker::{
     Clock, PipelineWork, ProcessorOptions, StatefulProcessor, StreamStart,
 };
 use crate::adapter::{Declared, PartialSink};
 use crate::error::{Error, ErrorKind};
-use crate::merger::{MergerControl, MergerOptions};
 use crate::query::PipelineSpec;
 use crate::record::{Position, Record, Sequence, SequenceNumber, ShardId};
 use crate::rows::CompileOptions;
@@ -39,34 +38,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 const FAILOVER: i64 = 10_000;
-/// How far a record may be behind the latest one of its shard.
-const DISORDER: i64 = 3_000;
-const WINDOW: i64 = 10_000;
-/// The event time of the records that complete all windows.
-const LAST: i64 = 1_900_000_000_000;
-const START: i64 = 1_700_000_000_000;
-/// No run may take longer after the last fault: nothing may be stuck.
-const CALM_MAX: i64 = 1_200_000;
-
-type Events = BTreeMap<&'static str, u64>;
 type Run = ShardRun<'static, PipelineWork<Declared>, SimStore>;
-
-/// SplitMix64 (Steele, Lea and Flood 2014).
-struct Random(Cell<u64>);
-
-impl Random {
-    fn below(&self, bound: u64) -> u64 {
-        self.0.set(self.0.get().wrapping_add(0x9e37_79b9_7f4a_7c15));
-        let mut mixed = self.0.get();
-        mixed = (mixed ^ mixed >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ mixed >> 31) % bound
-    }
-
-    fn chance(&self, per_mille: u64) -> bool {
-        self.below(1000) < per_mille
-    }
-}
 
 /// A shard with all of its records, each with the time of its arrival.
 struct SimShard {
@@ -87,8 +59,7 @@ struct World {
     index: RefCell<BTreeMap<String, String>>,
     store: MemoryStore,
     shards: Vec<SimShard>,
-    partials: RefCell<Vec<Partial>>,
-    emitted: RefCell<BTreeMap<(String, i64, u32, bool), Bytes>>,
+    emitted: Emitted,
     workers: RefCell<Vec<Rc<SimWorker>>>,
     started: Cell<u64>,
     idle_after: Option<Duration>,
@@ -428,14 +399,7 @@ fn emit(name: &str, partial: &Partial) -> Result<(), Error> {
     if is_dead(name) {
         return Err(died());
     }
-    let window = partial.window().unwrap();
-    let end = window.end().as_millis();
-    // One that is emitted again later may be final, because more records have passed it.
-    let key = (partial.source().to_owned(), end, partial.revision(), partial.is_final());
-    let mut emitted = world.emitted.borrow_mut();
-    let first = emitted.entry(key.clone()).or_insert_with(|| partial.bytes().clone());
-    assert_eq!(first, partial.bytes(), "{key:?} is emitted with other content");
-    world.partials.borrow_mut().push(partial.clone());
+    world.emitted.add(partial);
     Ok(())
 }
 
@@ -693,14 +657,12 @@ fn fill(shard: &mut SimShard, index: usize, end: i64, random: &Random) {
     let until = shard.closed.unwrap_or(end);
     let mut arrival = shard.opened + random.below(4_000) as i64;
     while arrival < until {
-        let time = START + arrival - random.below(DISORDER as u64) as i64;
-        let data =
-            format!(r#"{{"ts":{time},"g":"g{}","v":{}}}"#, random.below(3), random.below(100));
+        let data = random.payload(arrival);
         push(shard, index, arrival, data);
         arrival += random.below(3_000) as i64;
     }
     if shard.closed.is_none() {
-        push(shard, index, end, format!(r#"{{"ts":{LAST},"g":"end","v":0}}"#));
+        push(shard, index, end, LAST_PAYLOAD.to_owned());
     }
 }
 
@@ -716,52 +678,9 @@ fn push(shard: &mut SimShard, index: usize, arrival: i64, data: String) {
     shard.records.push((arrival, record));
 }
 
-type Answers = BTreeMap<(i64, String), (u64, i64)>;
-
-fn expected(shards: &[SimShard]) -> Answers {
-    let mut answers = Answers::new();
-    for (_, record) in shards.iter().flat_map(|shard| &shard.records) {
-        let hit: serde_json::Value = serde_json::from_slice(&record.data).unwrap();
-        let time = hit["ts"].as_i64().unwrap();
-        if time < LAST {
-            let key = (time / WINDOW * WINDOW, hit["g"].as_str().unwrap().to_owned());
-            let (count, sum) = answers.entry(key).or_default();
-            *count += 1;
-            *sum += hit["v"].as_i64().unwrap();
-        }
-    }
-    answers
-}
-
-fn merged(world: &World) -> Answers {
-    let options = MergerOptions { deadline: Some(Duration::ZERO), ..MergerOptions::default() };
-    let compile = CompileOptions { arrival_times: true, ..CompileOptions::default() };
-    let mut merger = world.spec.compile(&compile).unwrap().into_merger(options).unwrap();
-    for partial in world.partials.take() {
-        merger.add(&partial, Timestamp::from_millis(0)).unwrap();
-    }
-    merger.finish();
-    let mut answers = Answers::new();
-    while let Some(row) = merger.next_row().unwrap() {
-        let start = row.emission.window.unwrap().start().as_millis();
-        let json = serde_json::to_value(&row).unwrap();
-        let group = json["group"]["g"].as_str().unwrap().to_owned();
-        if start < LAST / WINDOW * WINDOW {
-            let found = (json["count"].as_u64().unwrap(), json["v"].as_i64().unwrap());
-            answers.insert((start, group), found);
-        }
-    }
-    answers
-}
-
 fn run(seed: u64) -> Events {
-    let random = Random(Cell::new(seed ^ 0x6c65_6173_6500));
-    let idle_after = random.chance(300).then(|| Duration::from_secs(5 + random.below(20)));
-    let lateness = if idle_after.is_some() { "lateness = \"10h\"\n" } else { "" };
-    let text = format!(
-        "time = \"ts\"\ntime_format = \"ms\"\nwindow = \"10s\"\nmax_delay = \"3s\"\n\
-         max_ahead = \"off\"\n{lateness}group = \"g\"\nagg = \"count, sum(v) as v\"\n"
-    );
+    let random = Random::new(seed ^ 0x6c65_6173_6500);
+    let (spec, idle_after) = random.pipeline();
     let shards = shards(&random);
     let world = Rc::new(World {
         random,
@@ -772,12 +691,11 @@ fn run(seed: u64) -> Events {
         index: RefCell::default(),
         store: MemoryStore::new(),
         shards,
-        partials: RefCell::default(),
-        emitted: RefCell::default(),
+        emitted: Emitted::default(),
         workers: RefCell::default(),
         started: Cell::new(0),
         idle_after,
-        spec: PipelineSpec::from_toml(&text, "simulation").unwrap(),
+        spec,
         events: RefCell::default(),
     });
     WORLD.with(|slot| *slot.borrow_mut() = Some(world.clone()));
@@ -803,7 +721,9 @@ fn run(seed: u64) -> Events {
     while !world.workers.borrow().is_empty() {
         world.turn();
     }
-    let (found, expected) = (merged(&world), expected(&world.shards));
+    let records = world.shards.iter().flat_map(|shard| &shard.records);
+    let expected = expected(records.map(|(_, record)| record));
+    let found = world.emitted.merged(&world.spec);
     WORLD.with(|slot| *slot.borrow_mut() = None);
     assert_eq!(found, expected);
     world.events.take()
@@ -828,43 +748,21 @@ fn disturb(world: &World) {
     }
 }
 
-fn seeds() -> std::ops::Range<u64> {
-    let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
-    if let Some(seed) = number("STREAMGAUGE_SIMULATION") {
-        return seed..seed + 1;
-    }
-    let full = std::env::var_os("STREAMGAUGE_FULL").is_some();
-    0..number("STREAMGAUGE_SIMULATIONS").unwrap_or(if full { 10_000 } else { 200 })
-}
-
 #[test]
 fn s263_the_merged_answers_equal_a_batch_query_whatever_happens_to_workers() {
-    let mut events = Events::new();
-    for seed in seeds() {
-        let run = std::panic::catch_unwind(|| run(seed));
-        let happened =
-            run.unwrap_or_else(|_| panic!("it failed with STREAMGAUGE_SIMULATION={seed}"));
-        happened.into_iter().for_each(|(event, times)| *events.entry(event).or_default() += times);
-    }
-    println!("{events:?}");
-    if seeds().end - seeds().start >= 200 {
-        let kinds = [
-            "crash",
-            "kill",
-            "pause",
-            "lost answer",
-            "repeated",
-            "hand-over asked",
-            "hand-over done",
-            "lease moved",
-            "shard end",
-            "conflict",
-            "worker stopped",
-            "given back unread",
-        ];
-        for kind in kinds {
-            let times = events.get(kind).copied().unwrap_or(0);
-            assert!(times > 3, "{kind} hardly ever happens: {events:?}");
-        }
-    }
+    let kinds = [
+        "crash",
+        "kill",
+        "pause",
+        "lost answer",
+        "repeated",
+        "hand-over asked",
+        "hand-over done",
+        "lease moved",
+        "shard end",
+        "conflict",
+        "worker stopped",
+        "given back unread",
+    ];
+    run_seeds(run, &kinds);
 }

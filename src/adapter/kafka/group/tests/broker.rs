@@ -1,7 +1,8 @@
 //! A topic and the coordinator of its group.
 
-use super::{LAST, Random, START, World};
+use super::World;
 use crate::adapter::kafka::read_topic::TopicEvent;
+use crate::adapter::simulation::{LAST_PAYLOAD, Random, START};
 use crate::record::{Position, Record, Sequence, ShardId};
 use crate::time::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
@@ -216,14 +217,12 @@ fn fill(partition: &mut SimPartition, index: usize, end: i64, random: &Random) {
     let mut arrival = partition.opened + random.below(4_000) as i64;
     let mut offset = 0;
     while arrival < end {
-        let time = START + arrival - random.below(super::DISORDER as u64) as i64;
-        let data =
-            format!(r#"{{"ts":{time},"g":"g{}","v":{}}}"#, random.below(3), random.below(100));
+        let data = random.payload(arrival);
         push(partition, (index, offset), arrival, data);
         offset += 1 + if random.chance(100) { random.below(3) } else { 0 };
         arrival += random.below(3_000) as i64;
     }
-    push(partition, (index, offset), end, format!(r#"{{"ts":{LAST},"g":"end","v":0}}"#));
+    push(partition, (index, offset), end, LAST_PAYLOAD.to_owned());
 }
 
 fn push(partition: &mut SimPartition, (index, offset): (usize, u64), arrival: i64, data: String) {

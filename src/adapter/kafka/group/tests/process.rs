@@ -3,8 +3,9 @@
 use super::super::member::Member;
 use super::super::order::{End, Order, Report, Workers};
 use super::super::partition_run::PartitionRun;
-use super::{START, World, world};
+use super::{World, world};
 use crate::adapter::kafka::read_topic::{ReadTopic, TopicEvent, shard_of};
+use crate::adapter::simulation::START;
 use crate::adapter::worker::{Clock, PipelineWork, ProcessorOptions, StatefulProcessor};
 use crate::adapter::{Declared, PartialSink};
 use crate::error::{Error, ErrorKind};
@@ -203,13 +204,7 @@ fn emit(name: &str, partial: &Partial) -> Result<(), Error> {
     if is_dead(name) {
         return Err(died());
     }
-    let end = partial.window().unwrap().end().as_millis();
-    // One that is emitted again later may be final, because more records have passed it.
-    let key = (partial.source().to_owned(), end, partial.revision(), partial.is_final());
-    let mut emitted = world.emitted.borrow_mut();
-    let first = emitted.entry(key.clone()).or_insert_with(|| partial.bytes().clone());
-    assert_eq!(first, partial.bytes(), "{key:?} is emitted with other content");
-    world.partials.borrow_mut().push(partial.clone());
+    world.emitted.add(partial);
     Ok(())
 }
 
