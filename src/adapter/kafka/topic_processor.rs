@@ -3,11 +3,10 @@
 use super::read_topic::{ReadTopic, TopicEvent, shard_of};
 use super::start::{self, Beginning};
 use crate::adapter::worker::{
-    Batch, Checkpoint, CheckpointOutcome, Clock, ManyShards, ShardWork, StatefulProcessor,
-    StreamStart, StreamWork,
+    Batch, Clock, ManyShards, ShardWork, StatefulProcessor, StreamStart, StreamWork, WholeStream,
 };
 use crate::error::{Error, ErrorKind};
-use crate::record::{Record, Sequence, ShardId};
+use crate::record::{Record, ShardId};
 use crate::store::Store;
 use crate::time::Timestamp;
 use std::collections::BTreeMap;
@@ -64,10 +63,9 @@ const LIST_EVERY: i64 = 10_000;
 pub struct TopicProcessor<T, W, S> {
     topic: T,
     name: String,
-    processor: StatefulProcessor<StreamWork<W>, S>,
+    stream: WholeStream<W, S>,
     partitions: BTreeMap<i32, OpenPartition>,
     listed_at: Timestamp,
-    records: u64,
     notes: Vec<String>,
 }
 
@@ -94,16 +92,14 @@ impl<T: ReadTopic, W: ManyShards, S: Store> TopicProcessor<T, W, S> {
         let mut opened = TopicProcessor {
             topic,
             name: name.to_owned(),
-            processor,
+            stream: WholeStream::open(("topic", name), processor, clock)?,
             partitions: BTreeMap::new(),
             listed_at: clock.now(),
-            records: 0,
             notes: Vec::new(),
         };
-        opened.processor.open(&ShardId::new(name), None, clock.now())?;
         let listed = opened.topic.partitions()?;
-        opened.process(&Batch::default(), clock)?;
-        let mut position = opened.processor.work_mut().position()?;
+        opened.stream.process(&Batch::default(), clock)?;
+        let mut position = opened.stream.work_mut().position()?;
         let is_first = position.initial.is_empty() && position.shards.is_empty();
         let beginning = match is_first {
             true => Beginning::First(start),
@@ -115,7 +111,7 @@ impl<T: ReadTopic, W: ManyShards, S: Store> TopicProcessor<T, W, S> {
         }
         opened.check_all_there(&listed, position.shards.keys())?;
         opened.begin(&listed, beginning)?;
-        opened.processor.work_mut().begin(&position);
+        opened.stream.work_mut().begin(&position);
         opened.shut_down(clock)?;
         Ok(opened)
     }
@@ -141,7 +137,7 @@ impl<T: ReadTopic, W: ManyShards, S: Store> TopicProcessor<T, W, S> {
     /// Opens partitions, and reads them from their places.
     fn begin(&mut self, numbers: &[i32], beginning: Beginning) -> Result<(), Error> {
         let mut places = Vec::new();
-        let known = self.processor.work_mut().position()?.shards;
+        let known = self.stream.work_mut().position()?.shards;
         // The watermark of an added partition begins where those of the others are, so that a
         // partition without records does not open windows again.
         let others: Vec<ShardId> = known.keys().cloned().collect();
@@ -149,7 +145,7 @@ impl<T: ReadTopic, W: ManyShards, S: Store> TopicProcessor<T, W, S> {
             let shard = shard_of(&self.name, *number);
             let applied = known.get(&shard).and_then(Option::as_ref);
             let place = start::find(&mut self.topic, (&self.name, *number), applied, beginning)?;
-            let work = self.processor.work_mut();
+            let work = self.stream.work_mut();
             let parents = if known.contains_key(&shard) { &[] } else { &others[..] };
             work.open_shard(&shard, parents, None)?;
             if let Some(before) = start::before(place.next) {
@@ -205,9 +201,7 @@ impl<T: ReadTopic, W: ManyShards, S: Store> TopicProcessor<T, W, S> {
         open.is_at_end &= records.is_empty();
         let millis_behind_latest = open.is_at_end.then_some(0);
         let batch = Batch { records, millis_behind_latest, ..Batch::default() };
-        self.processor.work_mut().select(&open.shard);
-        self.records = self.records.saturating_add(batch.records.len() as u64);
-        self.process(&batch, clock)
+        self.stream.process_of(&open.shard, &batch, clock)
     }
 
     /// Lets the clock work while no records come.
@@ -237,29 +231,12 @@ impl<T: ReadTopic, W: ManyShards, S: Store> TopicProcessor<T, W, S> {
         self.shut_down(clock)
     }
 
-    fn process(&mut self, batch: &Batch, clock: &mut dyn Clock) -> Result<(), Error> {
-        self.processor.process(batch, &mut Positions(clock))?;
-        self.check_owner()
-    }
-
-    fn check_owner(&self) -> Result<(), Error> {
-        match self.processor.failure() {
-            Some(failure) if failure.kind() == ErrorKind::Conflict => {
-                let message = "another process reads the topic with the same state";
-                Err(Error::new(ErrorKind::Conflict, message))
-            }
-            Some(failure) => Err(Error::new(failure.kind(), failure.to_string())),
-            None => Ok(()),
-        }
-    }
-
     /// Emits the complete answers and saves, before the process ends.
     ///
     /// # Errors
     /// Those of [`step`](TopicProcessor::step).
     pub fn shut_down(&mut self, clock: &mut dyn Clock) -> Result<(), Error> {
-        self.processor.shut_down(&mut Positions(clock))?;
-        self.check_owner()
+        self.stream.shut_down(clock)
     }
 
     /// Emits all windows as they are, complete or not: for a process without durable state, whose
@@ -268,8 +245,7 @@ impl<T: ReadTopic, W: ManyShards, S: Store> TopicProcessor<T, W, S> {
     /// # Errors
     /// Those of the pipeline and of the sink.
     pub fn finish(&mut self) -> Result<(), Error> {
-        self.processor.work_mut().finish();
-        self.processor.work_mut().emit()
+        self.stream.finish()
     }
 
     /// Returns what an operator should know of the time since the last call.
@@ -279,30 +255,17 @@ impl<T: ReadTopic, W: ManyShards, S: Store> TopicProcessor<T, W, S> {
 
     /// Returns the number of records that were delivered to this process.
     pub fn records(&self) -> u64 {
-        self.records
+        self.stream.records()
     }
 
     /// Returns the number of records that could not be decoded or aggregated in this process.
     pub fn dead_letters(&self) -> u64 {
-        self.processor.dead_letters()
+        self.stream.dead_letters()
     }
 
     /// Returns the number of partitions that are read, and of those that were read to their end.
     pub fn partitions(&self) -> (usize, usize) {
         let at_end = self.partitions.values().filter(|open| open.is_at_end).count();
         (self.partitions.len(), at_end)
-    }
-}
-
-/// The positions are part of the state, so there is nothing else to do for a checkpoint.
-struct Positions<'a>(&'a mut dyn Clock);
-
-impl Checkpoint for Positions<'_> {
-    fn clock(&mut self) -> &mut dyn Clock {
-        self.0
-    }
-
-    fn checkpoint(&mut self, _: Option<&Sequence>) -> Result<CheckpointOutcome, Error> {
-        Ok(CheckpointOutcome::Accepted)
     }
 }

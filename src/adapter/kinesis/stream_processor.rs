@@ -3,11 +3,9 @@
 use super::read_stream::ReadStream;
 use super::reader::{StreamEvent, StreamReader};
 use crate::adapter::worker::{
-    Batch, Checkpoint, CheckpointOutcome, Clock, ManyShards, StatefulProcessor, StreamStart,
-    StreamWork,
+    Batch, Clock, ManyShards, StatefulProcessor, StreamStart, StreamWork, WholeStream,
 };
 use crate::error::{Error, ErrorKind};
-use crate::record::{Sequence, ShardId};
 use crate::store::Store;
 use crate::time::Timestamp;
 use std::time::Duration;
@@ -54,8 +52,7 @@ use std::time::Duration;
 #[derive(Debug)]
 pub struct StreamProcessor<T, W, S> {
     reader: StreamReader<T>,
-    processor: StatefulProcessor<StreamWork<W>, S>,
-    records: u64,
+    stream: WholeStream<W, S>,
 }
 
 impl<T: ReadStream, W: ManyShards, S: Store> StreamProcessor<T, W, S> {
@@ -68,20 +65,19 @@ impl<T: ReadStream, W: ManyShards, S: Store> StreamProcessor<T, W, S> {
     pub fn open(
         stream: &str,
         start: StreamStart,
-        (mut reader, mut processor): (StreamReader<T>, StatefulProcessor<StreamWork<W>, S>),
+        (mut reader, processor): (StreamReader<T>, StatefulProcessor<StreamWork<W>, S>),
         clock: &mut dyn Clock,
     ) -> Result<Self, Error> {
-        processor.open(&ShardId::new(stream), None, clock.now())?;
-        let mut position = processor.work_mut().position()?;
+        let mut stream = WholeStream::open(("stream", stream), processor, clock)?;
+        let mut position = stream.work_mut().position()?;
         if position.shards.is_empty() && position.initial.is_empty() {
             check_start(start, clock.now())?;
             position.start = start;
         }
         reader.open(&mut position, clock)?;
-        processor.work_mut().begin(&position);
-        let mut opened = StreamProcessor { reader, processor, records: 0 };
-        opened.process(&Batch::default(), clock)?;
-        Ok(opened)
+        stream.work_mut().begin(&position);
+        stream.process(&Batch::default(), clock)?;
+        Ok(StreamProcessor { reader, stream })
     }
 
     /// Reads each shard whose turn has come, or sleeps for at most 200 ms if no turn has come, and
@@ -95,33 +91,15 @@ impl<T: ReadStream, W: ManyShards, S: Store> StreamProcessor<T, W, S> {
         for event in self.reader.poll(clock)? {
             match event {
                 StreamEvent::Opened(shard) => {
-                    self.processor.work_mut().open_shard(&shard.id, &shard.parents, shard.range)?
+                    self.stream.work_mut().open_shard(&shard.id, &shard.parents, shard.range)?
                 }
                 StreamEvent::Records(shard, batch) => {
-                    self.processor.work_mut().select(&shard);
-                    self.records = self.records.saturating_add(batch.records.len() as u64);
-                    self.process(&batch, clock)?;
+                    self.stream.process_of(&shard, &batch, clock)?;
                 }
-                StreamEvent::Ended(shard) => self.processor.work_mut().close_shard(&shard)?,
+                StreamEvent::Ended(shard) => self.stream.work_mut().close_shard(&shard)?,
             }
         }
         Ok(())
-    }
-
-    fn process(&mut self, batch: &Batch, clock: &mut dyn Clock) -> Result<(), Error> {
-        self.processor.process(batch, &mut Positions(clock))?;
-        self.check_owner()
-    }
-
-    fn check_owner(&self) -> Result<(), Error> {
-        match self.processor.failure() {
-            Some(failure) if failure.kind() == ErrorKind::Conflict => {
-                let message = "another process reads the stream with the same state";
-                Err(Error::new(ErrorKind::Conflict, message))
-            }
-            Some(failure) => Err(Error::new(failure.kind(), failure.to_string())),
-            None => Ok(()),
-        }
     }
 
     /// Emits the complete answers and saves, before the process ends.
@@ -129,8 +107,7 @@ impl<T: ReadStream, W: ManyShards, S: Store> StreamProcessor<T, W, S> {
     /// # Errors
     /// Those of [`step`](StreamProcessor::step).
     pub fn shut_down(&mut self, clock: &mut dyn Clock) -> Result<(), Error> {
-        self.processor.shut_down(&mut Positions(clock))?;
-        self.check_owner()
+        self.stream.shut_down(clock)
     }
 
     /// Emits all windows as they are, complete or not: for a process without durable state, whose
@@ -139,25 +116,23 @@ impl<T: ReadStream, W: ManyShards, S: Store> StreamProcessor<T, W, S> {
     /// # Errors
     /// Those of the pipeline and of the sink.
     pub fn finish(&mut self) -> Result<(), Error> {
-        use crate::adapter::worker::ShardWork;
-        self.processor.work_mut().finish();
-        self.processor.work_mut().emit()
+        self.stream.finish()
     }
 
     /// Returns the work.
     pub fn work(&self) -> &StreamWork<W> {
-        self.processor.work()
+        self.stream.work()
     }
 
     /// Returns the number of records that were delivered to this process. One that the KPL
     /// aggregated counts as one.
     pub fn records(&self) -> u64 {
-        self.records
+        self.stream.records()
     }
 
     /// Returns the number of records that could not be decoded or aggregated in this process.
     pub fn dead_letters(&self) -> u64 {
-        self.processor.dead_letters()
+        self.stream.dead_letters()
     }
 
     /// Returns how far behind the end of the stream the reading is, if that is known.
@@ -179,18 +154,5 @@ fn check_start(start: StreamStart, now: Timestamp) -> Result<(), Error> {
             Err(Error::new(ErrorKind::InvalidArgument, message))
         }
         _ => Ok(()),
-    }
-}
-
-/// The positions are part of the state, so there is nothing else to do for a checkpoint.
-struct Positions<'a>(&'a mut dyn Clock);
-
-impl Checkpoint for Positions<'_> {
-    fn clock(&mut self) -> &mut dyn Clock {
-        self.0
-    }
-
-    fn checkpoint(&mut self, _: Option<&Sequence>) -> Result<CheckpointOutcome, Error> {
-        Ok(CheckpointOutcome::Accepted)
     }
 }

@@ -85,6 +85,8 @@ mod shard_store;
 mod shard_work;
 mod stream_state;
 mod stream_work;
+#[cfg(any(feature = "kafka", feature = "kinesis"))]
+mod whole_stream;
 mod work_call;
 
 pub use batch::Batch;
@@ -99,4 +101,6 @@ pub use shard_state::{Phase, ShardState};
 pub use shard_work::ShardWork;
 pub use stream_state::{StreamPosition, StreamStart, StreamState};
 pub use stream_work::StreamWork;
+#[cfg(any(feature = "kafka", feature = "kinesis"))]
+pub(in crate::adapter) use whole_stream::WholeStream;
 pub use work_call::WorkCall;

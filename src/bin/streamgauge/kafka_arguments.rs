@@ -2,12 +2,11 @@
 
 use crate::arguments::PipelineArguments;
 use crate::copy::CopyArguments;
-use crate::stream_arguments::{StreamInput, StreamOutput};
+use crate::stream_arguments::{StreamInput, StreamOutput, start};
 use clap::Args;
 use std::path::PathBuf;
 use streamgauge::adapter::Packing;
 use streamgauge::adapter::worker::StreamStart;
-use streamgauge::row::{TimeFormat, Value};
 
 /// Read a topic of Kafka.
 #[derive(Debug, Args)]
@@ -23,7 +22,7 @@ pub(crate) struct KafkaArguments {
         long,
         value_name = "latest|earliest|TIME",
         default_value = "latest",
-        value_parser = start
+        value_parser = |text: &str| start(text, "earliest")
     )]
     pub(crate) from: StreamStart,
     /// How payloads are unpacked: whole, or lines (each line is a record)
@@ -60,20 +59,6 @@ pub(crate) struct TopicArguments {
     /// command line
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
-}
-
-/// Parses where a topic begins.
-fn start(text: &str) -> Result<StreamStart, String> {
-    match text {
-        "latest" => Ok(StreamStart::Latest),
-        "earliest" => Ok(StreamStart::TrimHorizon),
-        time => match TimeFormat::Auto.read(Value::Text(time)) {
-            Ok(time) => Ok(StreamStart::AtTime(time)),
-            Err(_) => {
-                Err("use latest, earliest, or a time such as 2026-01-31T12:00:00Z".to_owned())
-            }
-        },
-    }
 }
 
 /// Parses a property.
@@ -113,15 +98,6 @@ limit, --strict hit, another process with the same state); 2 wrong usage;
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_topic_begins_where_the_text_says() {
-        assert_eq!(start("latest"), Ok(StreamStart::Latest));
-        assert_eq!(start("earliest"), Ok(StreamStart::TrimHorizon));
-        let time = streamgauge::Timestamp::from_millis(1_769_860_800_000);
-        assert_eq!(start("2026-01-31T12:00:00Z"), Ok(StreamStart::AtTime(time)));
-        assert!(start("trim").unwrap_err().starts_with("use latest"));
-    }
 
     #[test]
     fn a_property_has_a_name() {

@@ -2,12 +2,11 @@
 
 use crate::arguments::{MergingArguments, PipelineArguments};
 use crate::copy::CopyArguments;
-use crate::stream_arguments::{StreamInput, StreamOutput};
+use crate::stream_arguments::{StreamInput, StreamOutput, start};
 use clap::Args;
 use std::path::PathBuf;
 use streamgauge::adapter::Packing;
 use streamgauge::adapter::worker::StreamStart;
-use streamgauge::row::{TimeFormat, Value};
 
 /// Read all shards of a Kinesis stream.
 #[derive(Debug, Args)]
@@ -18,7 +17,7 @@ pub(crate) struct KinesisArguments {
     /// Where to begin at the first start: latest (with the next record), trim (with the oldest
     /// record of the stream), or a time such as 2026-01-31T12:00:00Z. With a state, later starts
     /// continue where the last one stopped
-    #[arg(long, value_name = "latest|trim|TIME", default_value = "latest", value_parser = start)]
+    #[arg(long, value_name = "latest|trim|TIME", default_value = "latest", value_parser = |text: &str| start(text, "trim"))]
     pub(crate) from: StreamStart,
     /// Read by enhanced fan-out: with a throughput of its own, and within a tenth of a second. The
     /// name or the ARN of a consumer of the stream; one that is not there is registered by its name
@@ -133,18 +132,6 @@ pub(crate) struct StreamArguments {
     pub(crate) endpoint: Option<String>,
 }
 
-/// Parses where a stream begins.
-fn start(text: &str) -> Result<StreamStart, String> {
-    match text {
-        "latest" => Ok(StreamStart::Latest),
-        "trim" => Ok(StreamStart::TrimHorizon),
-        time => match TimeFormat::Auto.read(Value::Text(time)) {
-            Ok(time) => Ok(StreamStart::AtTime(time)),
-            Err(_) => Err("use latest, trim, or a time such as 2026-01-31T12:00:00Z".to_owned()),
-        },
-    }
-}
-
 const KINESIS_HELP: &str = "\
 One process reads all shards. A window comes out when every shard has a later
 record; --idle-after lets the clock decide for quiet shards. For several
@@ -163,17 +150,3 @@ start; otherwise they come out as they are, with \"complete\":false as JSON.
 Exit codes: 1 the run failed (a stream or a store that cannot be reached, a
 limit, --strict hit, another process with the same state); 2 wrong usage;
 130 and 143 ended by Ctrl-C and by SIGTERM.";
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_stream_begins_where_the_text_says() {
-        assert_eq!(start("latest"), Ok(StreamStart::Latest));
-        assert_eq!(start("trim"), Ok(StreamStart::TrimHorizon));
-        let time = streamgauge::Timestamp::from_millis(1_769_860_800_000);
-        assert_eq!(start("2026-01-31T12:00:00Z"), Ok(StreamStart::AtTime(time)));
-        assert!(start("oldest").unwrap_err().starts_with("use latest"));
-    }
-}

@@ -4,6 +4,8 @@ use crate::arguments::{FormatArgument, InputArguments, OutputArgument, OutputArg
 use clap::Args;
 use std::path::PathBuf;
 use streamgauge::adapter::is_open_ended;
+use streamgauge::adapter::worker::StreamStart;
+use streamgauge::row::{TimeFormat, Value};
 
 /// How records are read.
 #[derive(Debug, Args)]
@@ -107,4 +109,33 @@ pub(crate) fn shared(
         ..OutputArguments::default()
     };
     (input, output)
+}
+
+/// Parses where a stream begins. `oldest` is the word for its oldest record.
+pub(crate) fn start(text: &str, oldest: &str) -> Result<StreamStart, String> {
+    match text {
+        "latest" => Ok(StreamStart::Latest),
+        text if text == oldest => Ok(StreamStart::TrimHorizon),
+        time => match TimeFormat::Auto.read(Value::Text(time)) {
+            Ok(time) => Ok(StreamStart::AtTime(time)),
+            Err(_) => Err(format!("use latest, {oldest}, or a time such as 2026-01-31T12:00:00Z")),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stream_begins_where_the_text_says() {
+        for oldest in ["earliest", "trim"] {
+            assert_eq!(start("latest", oldest), Ok(StreamStart::Latest));
+            assert_eq!(start(oldest, oldest), Ok(StreamStart::TrimHorizon));
+            let time = streamgauge::Timestamp::from_millis(1_769_860_800_000);
+            assert_eq!(start("2026-01-31T12:00:00Z", oldest), Ok(StreamStart::AtTime(time)));
+            let refused = start("first", oldest).unwrap_err();
+            assert!(refused.starts_with(&format!("use latest, {oldest}, or")), "{refused}");
+        }
+    }
 }
