@@ -37,7 +37,7 @@ const ROOMS: &[&[&str]] = &[
 
 /// Folders of `src/adapter/` that every adapter may import.
 const SHARED_BY_ADAPTERS: &[&str] =
-    &["capture", "kinesis_records", "output", "record_pipeline", "worker"];
+    &["brokers", "capture", "kinesis_records", "output", "record_pipeline", "transport", "worker"];
 
 /// The rooms that a format may import: rows and the ground, but not the language.
 const FORMATS_IMPORT: &[&str] = &["error", "limits", "row"];
