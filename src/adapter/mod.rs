@@ -27,6 +27,8 @@ pub mod worker;
 mod aws;
 #[cfg(any(feature = "kinesis", feature = "firehose"))]
 mod batch_call;
+#[cfg(feature = "kafka")]
+mod brokers;
 #[cfg(feature = "kcl")]
 mod lines;
 #[cfg(feature = "spec")]
@@ -49,10 +51,12 @@ pub use kinesis_records::{LateRecord, Packing, Rejected};
 
 #[cfg(feature = "spec")]
 pub use lookup_files::read_lookups;
+#[cfg(all(feature = "kafka", feature = "spec"))]
+pub use output::TopicRows;
 #[cfg(feature = "spec")]
 pub use output::{
     AnswerFiles, AnswerFilesOptions, AnswerFormat, JsonLinesSink, LinesOutput, RowOutput, RowSink,
-    is_open_ended, open_rows,
+    is_open_ended, is_stream, open_rows,
 };
 pub use output::{
     AppendFile, Each, EachOfSource, PartialSink, PartialTarget, Sink, each, each_of_source,
@@ -61,6 +65,8 @@ pub use output::{
 pub use output::{ExactFile, OutputMark};
 #[cfg(feature = "firehose")]
 pub use output::{FirehoseClient, FirehoseCounts, FirehoseSink, PutRecordBatch};
+#[cfg(feature = "kafka")]
+pub use output::{TopicProducer, TopicTarget};
 #[cfg(feature = "spec")]
 pub use pipeline_file::read_pipeline;
 #[cfg(feature = "spec")]

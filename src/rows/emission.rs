@@ -86,20 +86,9 @@ pub(super) struct RowLine<'a> {
 
 impl Serialize for RowLine<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let RowEmission { window, revision, group, values, form } = self.row;
+        let RowEmission { revision, values, form, .. } = self.row;
         let mut row = serializer.serialize_map(None)?;
-        if let Some(query) = &form.query {
-            row.serialize_entry("query", query)?;
-        }
-        match (window, &form.zone) {
-            (Some(window), Some(zone)) if window.is_timed() => {
-                row.serialize_entry("window", &ZonedWindow { window: *window, zone })?;
-            }
-            _ => row.serialize_entry("window", window)?,
-        }
-        if !form.group.is_empty() {
-            row.serialize_entry("group", &Named(&form.group, group))?;
-        }
+        serialize_key(self.row, &mut row)?;
         row.serialize_entry("revision", revision)?;
         if !self.complete {
             row.serialize_entry("complete", &false)?;
@@ -111,6 +100,34 @@ impl Serialize for RowLine<'_> {
             row.serialize_entry(name, value)?;
         }
         row.end()
+    }
+}
+
+/// The key of a row: what it begins with.
+pub(super) struct RowKey<'a>(pub(super) &'a RowEmission);
+
+impl Serialize for RowKey<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut key = serializer.serialize_map(None)?;
+        serialize_key(self.0, &mut key)?;
+        key.end()
+    }
+}
+
+fn serialize_key<M: SerializeMap>(row: &RowEmission, map: &mut M) -> Result<(), M::Error> {
+    let RowEmission { window, group, form, .. } = row;
+    if let Some(query) = &form.query {
+        map.serialize_entry("query", query)?;
+    }
+    match (window, &form.zone) {
+        (Some(window), Some(zone)) if window.is_timed() => {
+            map.serialize_entry("window", &ZonedWindow { window: *window, zone })?;
+        }
+        _ => map.serialize_entry("window", window)?,
+    }
+    match form.group.is_empty() {
+        true => Ok(()),
+        false => map.serialize_entry("group", &Named(&form.group, group)),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Answers as JSON Lines: one object a line for each window and group.
 
-use super::emission::RowLine;
+use super::emission::{RowKey, RowLine};
 use crate::rows::RowEmission;
 use std::io;
 
@@ -47,5 +47,12 @@ impl JsonLines {
         let written = serde_json::to_writer(&mut *line, &row);
         debug_assert!(written.is_ok(), "{written:?}");
         line.push(b'\n');
+    }
+
+    /// Appends what the line of an emission begins with, and what names its answer: the query if
+    /// there are several, the window and the group. All revisions of an answer have the same key.
+    pub fn append_key(emission: &RowEmission, key: &mut Vec<u8>) {
+        let written = serde_json::to_writer(&mut *key, &RowKey(emission));
+        debug_assert!(written.is_ok(), "{written:?}");
     }
 }

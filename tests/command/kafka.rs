@@ -16,6 +16,7 @@ fn a_wrong_command_line_is_refused_before_a_broker_is_called() {
             &["isolation.level cannot be set"],
         ),
         (&["--window", "1m", "--config", "nowhere.properties"], &["--config nowhere.properties"]),
+        (&["--window", "1m", "--merge", "--partials", "p"], &["cannot be used with"]),
         (&["--window", "1m", "--consumer-group", "hits"], &["--consumer-group needs --state"]),
         (
             &["--window", "1m", "--consumer-group", "hits", "--state", "/tmp"],

@@ -2,11 +2,11 @@
 
 use super::events::Events;
 use super::read_topic::{ReadTopic, TopicEvent, shard_of};
+use crate::adapter::brokers::{TopicOptions, cannot_be_made, failed, is_final};
 use crate::adapter::transport::payloads::Payloads;
 use crate::error::{Error, ErrorKind};
 use crate::record::{Position, Record, Sequence, ShardId};
 use crate::time::Timestamp;
-use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, RebalanceProtocol};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Message};
@@ -40,28 +40,6 @@ const OWN_PROPERTIES: [&str; 7] = [
     "allow.auto.create.topics",
 ];
 
-/// How the brokers are reached.
-#[derive(Clone, Default)]
-#[non_exhaustive]
-pub struct TopicOptions {
-    /// Brokers to begin with: `host:port,host:port`.
-    pub brokers: String,
-    /// The consumer group that shares the partitions. `None`: this reader reads all of them.
-    pub group: Option<String>,
-    /// Further properties of librdkafka, such as `client.id`.
-    pub properties: Vec<(String, String)>,
-}
-
-impl fmt::Debug for TopicOptions {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Properties may hold secrets.
-        f.debug_struct("TopicOptions")
-            .field("brokers", &self.brokers)
-            .field("group", &self.group)
-            .finish_non_exhaustive()
-    }
-}
-
 /// Reads one topic by librdkafka.
 pub struct TopicClient {
     consumer: BaseConsumer<Events>,
@@ -80,7 +58,6 @@ impl TopicClient {
     /// itself.
     pub fn connect(topic: &str, options: &TopicOptions) -> Result<Self, Error> {
         let mut config = ClientConfig::new();
-        config.set("bootstrap.servers", &options.brokers);
         config.set("client.id", "streamgauge");
         config.set("group.id", options.group.as_deref().unwrap_or(NO_GROUP));
         config.set("partition.assignment.strategy", "cooperative-sticky");
@@ -97,20 +74,9 @@ impl TopicClient {
             // Nobody waits for a reader of all partitions whose sink stands still.
             config.set("max.poll.interval.ms", "86400000");
         }
-        config.set_log_level(RDKafkaLogLevel::Error);
-        for (name, value) in &options.properties {
-            if OWN_PROPERTIES.contains(&name.as_str()) {
-                let message = format!("{name} cannot be set: the reader sets it itself");
-                return Err(Error::invalid(message));
-            }
-            match value.as_str() {
-                "" => config.remove(name),
-                value => config.set(name, value),
-            };
-        }
-        let consumer: BaseConsumer<Events> = config
-            .create_with_context(Events::default())
-            .map_err(|error| Error::invalid(format!("the client cannot be made: {error}")))?;
+        options.apply(&mut config, &OWN_PROPERTIES)?;
+        let consumer: BaseConsumer<Events> =
+            config.create_with_context(Events::default()).map_err(cannot_be_made)?;
         let is_member = options.group.is_some();
         if is_member {
             consumer.subscribe(&[topic]).map_err(failed)?;
@@ -283,44 +249,10 @@ fn offsets(positions: &[(i32, u64)]) -> impl Iterator<Item = (i32, Offset)> {
     positions.iter().map(|(partition, next)| (*partition, offset(*next)))
 }
 
-fn failed(error: KafkaError) -> Error {
-    let advice = match code(&error) {
-        Some(
-            RDKafkaErrorCode::AllBrokersDown
-            | RDKafkaErrorCode::BrokerTransportFailure
-            | RDKafkaErrorCode::OperationTimedOut
-            | RDKafkaErrorCode::Resolve,
-        ) => "; no broker answers: check their addresses, and that this machine reaches them",
-        Some(RDKafkaErrorCode::UnknownTopicOrPartition) => "; check the name of the topic",
-        _ => "",
-    };
-    Error::new(ErrorKind::Io, format!("Kafka: {error}{advice}"))
-}
-
-/// Returns the code of an error, if it has one.
-fn code(error: &KafkaError) -> Option<RDKafkaErrorCode> {
-    error.rdkafka_error_code()
-}
-
-/// Returns true if no repetition helps.
-fn is_final(error: &KafkaError) -> bool {
-    matches!(
-        code(error),
-        Some(
-            RDKafkaErrorCode::UnknownTopicOrPartition
-                | RDKafkaErrorCode::UnknownTopic
-                | RDKafkaErrorCode::UnknownPartition
-                | RDKafkaErrorCode::InvalidTopic
-                | RDKafkaErrorCode::TopicAuthorizationFailed
-                | RDKafkaErrorCode::GroupAuthorizationFailed
-        )
-    )
-}
-
 /// Returns the error if the reading cannot go on after it. A connection comes back by itself.
 fn check_survives(error: KafkaError) -> Result<(), Error> {
     let is_fatal = matches!(error, KafkaError::MessageConsumptionFatal(_));
-    match code(&error) {
+    match error.rdkafka_error_code() {
         Some(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange) => {
             let message = "the topic has deleted the next record before it was read. Start again: \
                            reading continues with the oldest record, and says which offsets are \

@@ -15,7 +15,8 @@ mod read_topic;
 mod start;
 mod topic_processor;
 
-pub use client::{TopicClient, TopicOptions};
+pub use super::brokers::TopicOptions;
+pub use client::TopicClient;
 pub use group::GroupMember;
 pub use read_topic::{ReadTopic, TopicEvent};
 pub use topic_processor::TopicProcessor;

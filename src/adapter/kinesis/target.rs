@@ -2,8 +2,8 @@
 
 use super::client::StreamClient;
 use super::put_records::{Entry, PutRecords};
-use crate::adapter::PartialTarget;
 use crate::adapter::batch_call::{BatchCall, send};
+use crate::adapter::output::{PartialTarget, window_of};
 use crate::error::{Error, ErrorKind};
 use crate::snapshot::Partial;
 use std::time::Duration;
@@ -89,7 +89,7 @@ impl<C: PutRecords> BatchCall<Entry> for Calls<'_, C> {
 impl<C: PutRecords> PartialTarget for KinesisTarget<C> {
     fn put(&mut self, partial: &Partial) -> Result<(), Error> {
         let entry = Entry {
-            partition_key: partition_key(partial),
+            partition_key: window_of(partial),
             hash_key: None,
             data: partial.bytes().clone(),
         };
@@ -116,17 +116,6 @@ impl<C: PutRecords> PartialTarget for KinesisTarget<C> {
 
     fn flush(&mut self) -> Result<(), Error> {
         self.send()
-    }
-}
-
-/// Returns the window and the pipeline, so that the windows of several pipelines in one stream
-/// spread over the shards.
-fn partition_key(partial: &Partial) -> String {
-    match partial.window() {
-        Some(window) => {
-            format!("{}/{}/{:016x}", window.start(), window.end(), partial.fingerprint())
-        }
-        None => format!("all/{:016x}", partial.fingerprint()),
     }
 }
 

@@ -4,7 +4,12 @@
 use super::{Emf, Handler, Invocation, run};
 use crate::adapter::capture::{Capture, CaptureKind, Header};
 use crate::adapter::lookup_files::read_lookups;
-#[cfg(any(feature = "firehose", feature = "object-store", feature = "parquet"))]
+#[cfg(any(
+    feature = "firehose",
+    feature = "kafka",
+    feature = "object-store",
+    feature = "parquet"
+))]
 use crate::adapter::output::{AnswerFilesOptions, open_rows};
 use crate::adapter::output::{
     AnswerFormat, JsonLinesSink, PartialSink, RowOutput, RowSink, Sink, is_open_ended,
@@ -108,7 +113,7 @@ pub fn run_from_environment() -> Result<(), Error> {
 }
 
 /// Opens the place of the answers.
-#[cfg(any(feature = "firehose", feature = "object-store", feature = "parquet"))]
+#[cfg(any(feature = "firehose", feature = "kafka", feature = "object-store", feature = "parquet"))]
 fn open_out(
     place: &str,
     format: AnswerFormat,
@@ -120,7 +125,12 @@ fn open_out(
 
 /// Refuses the place of the answers. The smallest binary has no files of answers: a function has
 /// no disk that lasts.
-#[cfg(not(any(feature = "firehose", feature = "object-store", feature = "parquet")))]
+#[cfg(not(any(
+    feature = "firehose",
+    feature = "kafka",
+    feature = "object-store",
+    feature = "parquet"
+)))]
 fn open_out(
     place: &str,
     _: AnswerFormat,

@@ -53,11 +53,22 @@ pub(super) fn append_of_source(
     row: &RowEmission,
     text: &mut Vec<u8>,
 ) {
-    let Some(source) = source else { return lines.append(row, text) };
+    after_source(source, text, |text| lines.append(row, text));
+}
+
+/// Appends the key of a row, which begins with its source if there is one.
+#[cfg(feature = "kafka")]
+pub(super) fn append_key_of_source(source: Option<&str>, row: &RowEmission, key: &mut Vec<u8>) {
+    after_source(source, key, |key| JsonLines::append_key(row, key));
+}
+
+/// Appends an object, whose first field is the source if there is one.
+fn after_source(source: Option<&str>, text: &mut Vec<u8>, append: impl FnOnce(&mut Vec<u8>)) {
+    let Some(source) = source else { return append(text) };
     text.extend_from_slice(b"{\"source\":");
     // Writing text to a vector does not fail.
     let _ = serde_json::to_writer(&mut *text, source);
     let start = text.len();
-    lines.append(row, text);
+    append(text);
     text[start] = b',';
 }

@@ -21,6 +21,8 @@ mod open_rows;
 mod row_output;
 #[cfg(feature = "spec")]
 mod row_sink;
+#[cfg(feature = "kafka")]
+mod topic;
 
 #[cfg(feature = "spec")]
 pub use answer_files::{AnswerFiles, AnswerFilesOptions, AnswerFormat};
@@ -34,11 +36,15 @@ pub use json_lines::JsonLinesSink;
 #[cfg(feature = "spec")]
 pub use lines_output::LinesOutput;
 #[cfg(feature = "spec")]
-pub use open_rows::{is_open_ended, open_rows};
+pub use open_rows::{is_open_ended, is_stream, open_rows};
 #[cfg(feature = "spec")]
 pub use row_output::RowOutput;
 #[cfg(feature = "spec")]
 pub use row_sink::RowSink;
+#[cfg(all(feature = "kafka", feature = "spec"))]
+pub use topic::TopicRows;
+#[cfg(feature = "kafka")]
+pub use topic::{TopicProducer, TopicTarget};
 
 /// Receives the answers of a pipeline: [`each`] or [`each_of_source`] with a function,
 /// `JsonLinesSink` with a writer, [`PartialSink`] with a target of partials.
@@ -156,6 +162,18 @@ impl<F: FnMut(&Partial) -> Result<(), Error>> PartialTarget for F {
 impl<S: crate::store::Store> PartialTarget for crate::store::PartialStore<S> {
     fn put(&mut self, partial: &Partial) -> Result<(), Error> {
         crate::store::PartialStore::put(self, partial)
+    }
+}
+
+/// Returns the window and the pipeline of a partial: a key by which the windows of several pipelines
+/// in one stream spread over the shards.
+#[cfg(any(feature = "kafka", feature = "kinesis"))]
+pub(super) fn window_of(partial: &Partial) -> String {
+    match partial.window() {
+        Some(window) => {
+            format!("{}/{}/{:016x}", window.start(), window.end(), partial.fingerprint())
+        }
+        None => format!("all/{:016x}", partial.fingerprint()),
     }
 }
 

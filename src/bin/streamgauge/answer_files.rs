@@ -1,5 +1,6 @@
-//! Answers in files, or in a Firehose stream: the flag --out.
+//! Answers in files, a Firehose stream or a topic of Kafka: the flag --out.
 
+use crate::brokers::for_place;
 use crate::failure::Failure;
 use crate::output::OutputWriter;
 use crate::session::Output;
@@ -29,7 +30,7 @@ pub(crate) fn files(
     let mut options = AnswerFilesOptions::default();
     options.format = format(settings.spec.output.as_deref())?;
     options.per_window = per_window;
-    let files = open_rows(place, pipeline, options);
+    let files = for_place(place, &mut options).and_then(|()| open_rows(place, pipeline, options));
     let files = files.map_err(|error| Failure::run(&error.at("--out")))?;
     Ok(Some(OutputWriter::Files(files)))
 }

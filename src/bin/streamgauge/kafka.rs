@@ -1,43 +1,71 @@
 //! `streamgauge kafka`: a topic in one process, or in the processes of a group.
 
+use crate::brokers;
 use crate::failure::Failure;
-use crate::kafka_arguments::{KafkaArguments, TopicArguments, property};
+use crate::kafka_arguments::{KafkaArguments, TopicArguments};
+use crate::kcl::merger_options;
 use crate::output::digits;
 use crate::session::watch;
 use crate::shared_stream::SharedStream;
-use crate::stream_run::{Source, StreamRun};
-use std::fs;
+use crate::stream_run::{self, Source, StreamRun};
 use streamgauge::Error;
-use streamgauge::adapter::Declared;
 use streamgauge::adapter::kafka::{GroupMember, TopicClient, TopicOptions, TopicProcessor};
-use streamgauge::adapter::worker::{PipelineWork, StreamStart, SystemClock};
+use streamgauge::adapter::worker::{
+    ManyShards, ShardWork, StatefulProcessor, StreamStart, SystemClock,
+};
 use streamgauge::store::Store;
 
-type Processor = TopicProcessor<TopicClient, PipelineWork<Declared>, Box<dyn Store>>;
+type Processor<W> = TopicProcessor<TopicClient, W, Box<dyn Store>>;
 
 /// Reads the topic until a signal.
 ///
 /// # Errors
 /// Wrong usage, a failed run, a reader that has gone, or the signal.
 pub(crate) fn run(arguments: KafkaArguments) -> Result<(), Failure> {
-    let KafkaArguments { topic, from, packing, input, pipeline, output, copy } = arguments;
+    let KafkaArguments { topic, from, packing, input, pipeline, output, copy, .. } = arguments;
     let options = options(&topic)?;
+    brokers::set(&options);
+    let place = (topic.topic.as_str(), &options, from);
     if options.group.is_some() {
-        let shared = SharedStream::new("--consumer-group", (input, pipeline, output), packing)?;
-        return share(&topic.topic, (&options, from), &shared);
+        let asked = (input, pipeline, output);
+        let shared = SharedStream::new("--consumer-group", asked, packing)?;
+        return match arguments.merge {
+            true => {
+                let merging = merger_options(&arguments.merging)?;
+                shared.merger(&merging).map_err(|error| Failure::usage(&error))?;
+                share(place, &shared, || shared.merger(&merging))
+            }
+            false => share(place, &shared, || shared.processor()),
+        };
     }
-    let (run, processor) = StreamRun::prepare((input, pipeline, output, copy), packing)?;
-    let client = TopicClient::connect(&topic.topic, &options);
-    let client = client.map_err(|error| Failure::usage(&error))?;
-    let opened = TopicProcessor::open(&topic.topic, from, (client, processor), &mut SystemClock);
-    run.read(&topic.topic, opened.map_err(|error| Failure::run(&error))?)
+    match arguments.merge {
+        true => {
+            let asked = (input, pipeline, output);
+            let (run, processor) = StreamRun::prepare_merging(asked, &arguments.merging)?;
+            read(&run, place, processor)
+        }
+        false => {
+            let (run, processor) = StreamRun::prepare((input, pipeline, output, copy), packing)?;
+            read(&run, place, processor)
+        }
+    }
+}
+
+fn read<W: ManyShards>(
+    run: &StreamRun,
+    (topic, options, from): (&str, &TopicOptions, StreamStart),
+    processor: stream_run::Processor<W>,
+) -> Result<(), Failure> {
+    let client = TopicClient::connect(topic, options).map_err(|error| Failure::usage(&error))?;
+    let opened = TopicProcessor::open(topic, from, (client, processor), &mut SystemClock);
+    run.read(topic, opened.map_err(|error| Failure::run(&error))?)
 }
 
 /// Shares the partitions of the topic with the other members of the group, until a signal.
-fn share(
-    topic: &str,
-    (options, from): (&TopicOptions, StreamStart),
+fn share<W: ShardWork>(
+    (topic, options, from): (&str, &TopicOptions, StreamStart),
     shared: &SharedStream,
+    make: impl Fn() -> Result<StatefulProcessor<W, Box<dyn Store>>, Error> + Sync,
 ) -> Result<(), Failure> {
     let interrupt = watch(false)?;
     let client = TopicClient::connect(topic, options).map_err(|error| Failure::usage(&error))?;
@@ -45,7 +73,7 @@ fn share(
         notes.iter().for_each(|note| shared.say(&format!("streamgauge: {note}\n")));
         interrupt.signal().is_some()
     };
-    let done = GroupMember::new(client).run(from, || shared.processor(), is_stopping);
+    let done = GroupMember::new(client).run(from, make, is_stopping);
     done.map_err(|error| Failure::run(&error))?;
     let Some(signal) = interrupt.signal() else { return Ok(()) };
     let left = "the state is saved, and other members continue from there";
@@ -58,25 +86,13 @@ fn options(topic: &TopicArguments) -> Result<TopicOptions, Failure> {
     options.brokers.clone_from(&topic.brokers);
     options.group.clone_from(&topic.consumer_group);
     if let Some(path) = &topic.config {
-        let failed = |what: String| Failure::Usage(format!("--config {}: {what}", path.display()));
-        let text = fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
-        for (index, line) in text.lines().enumerate() {
-            let line = line.trim();
-            if line.is_empty() || line.starts_with('#') {
-                continue;
-            }
-            // The line may be a secret, so it is not repeated.
-            let parsed = property(line);
-            options
-                .properties
-                .push(parsed.map_err(|use_it| failed(format!("line {}: {use_it}", index + 1)))?);
-        }
+        options.read(path).map_err(|error| Failure::Usage(format!("--config {error}")))?;
     }
     options.properties.extend(topic.properties.iter().cloned());
     Ok(options)
 }
 
-impl Source for Processor {
+impl<W: ManyShards> Source for Processor<W> {
     fn step(&mut self) -> Result<(), Error> {
         TopicProcessor::step(self, &mut SystemClock)
     }

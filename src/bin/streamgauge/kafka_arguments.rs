@@ -1,11 +1,12 @@
 //! The command line of `streamgauge kafka`: only its grammar.
 
-use crate::arguments::PipelineArguments;
+use crate::arguments::{MergingArguments, PipelineArguments};
 use crate::copy::CopyArguments;
 use crate::stream_arguments::{StreamInput, StreamOutput, start};
 use clap::Args;
 use std::path::PathBuf;
 use streamgauge::adapter::Packing;
+use streamgauge::adapter::kafka::TopicOptions;
 use streamgauge::adapter::worker::StreamStart;
 
 /// Read a topic of Kafka.
@@ -36,6 +37,16 @@ pub(crate) struct KafkaArguments {
     pub(crate) output: StreamOutput,
     #[command(flatten)]
     pub(crate) copy: CopyArguments,
+    /// The second stage: the records are the partials that `--partials kafka:TOPIC` has written.
+    /// The pipeline is the one that made them
+    #[arg(
+        long,
+        help_heading = "Second stage",
+        conflicts_with_all = ["partials", "packing", "idle_after", "late", "output", "capture", "trace"]
+    )]
+    pub(crate) merge: bool,
+    #[command(flatten, next_help_heading = "Second stage")]
+    pub(crate) merging: MergingArguments,
 }
 
 /// The topic, and how it is reached.
@@ -53,22 +64,12 @@ pub(crate) struct TopicArguments {
     pub(crate) consumer_group: Option<String>,
     /// Set a property of librdkafka, such as client.id=hits. An empty value removes one that is set
     /// by default. Can be given several times
-    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = property)]
+    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = TopicOptions::property)]
     pub(crate) properties: Vec<(String, String)>,
     /// Read properties of librdkafka from a file of lines NAME=VALUE, for what should not be on a
     /// command line
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
-}
-
-/// Parses a property.
-pub(crate) fn property(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((name, value)) if !name.trim().is_empty() => {
-            Ok((name.trim().to_owned(), value.trim().to_owned()))
-        }
-        _ => Err("use NAME=VALUE".to_owned()),
-    }
 }
 
 const KAFKA_HELP: &str = "\
@@ -87,6 +88,8 @@ Examples:
       --pipeline hits.toml --state /var/lib/hits --out /var/lib/hits.jsonl
   streamgauge kafka --brokers localhost:9092 --topic clicks --pipeline hits.toml \\
       --consumer-group hits --state /mnt/hits/state --partials /mnt/hits/partials
+  streamgauge kafka --brokers localhost:9092 --topic clicks --pipeline hits.toml \\
+      --state /var/lib/hits --out kafka:answers
 
 Ctrl-C or SIGTERM ends it. With --state the open windows are kept for the next
 start; otherwise they come out as they are, with \"complete\":false as JSON.
@@ -94,15 +97,3 @@ start; otherwise they come out as they are, with \"complete\":false as JSON.
 Exit codes: 1 the run failed (a topic or a store that cannot be reached, a
 limit, --strict hit, another process with the same state); 2 wrong usage;
 130 and 143 ended by Ctrl-C and by SIGTERM.";
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_property_has_a_name() {
-        assert_eq!(property("a.b = c=d"), Ok(("a.b".to_owned(), "c=d".to_owned())));
-        assert_eq!(property("a="), Ok(("a".to_owned(), String::new())));
-        assert!(property("=a").is_err() && property("a").is_err());
-    }
-}

@@ -1,6 +1,7 @@
 //! `streamgauge kcl`: the executable that the MultiLangDaemon starts for each shard.
 
 use crate::arguments::{KclArguments, MergingArguments};
+use crate::brokers::{self, for_place};
 use crate::early;
 use crate::failure::Failure;
 use crate::protocol_output;
@@ -16,7 +17,8 @@ use streamgauge::adapter::kcl::{
 };
 use streamgauge::adapter::{
     AnswerFilesOptions, AnswerFormat, AppendFile, Declared, LateRecord, LinesOutput, PartialSink,
-    PartialTarget, RowOutput, RowSink, Sink, is_open_ended, open_rows, read_lookups, read_pipeline,
+    PartialTarget, RowOutput, RowSink, Sink, is_open_ended, is_stream, open_rows, read_lookups,
+    read_pipeline,
 };
 use streamgauge::merger::{MergerControl, MergerOptions};
 use streamgauge::query::PipelineSpec;
@@ -212,7 +214,7 @@ impl Out {
     /// Opens the place if it has files or is a stream; `None` for lines that are appended.
     fn files(&self, pipeline: &RowPipeline) -> Result<Option<Box<dyn RowOutput>>, Error> {
         let place = self.place.to_string_lossy();
-        let is_remote = place.starts_with("s3://") || place.starts_with("firehose:");
+        let is_remote = place.starts_with("s3://") || is_stream(&place);
         if !is_remote && self.format == AnswerFormat::JsonLines {
             return Ok(None);
         }
@@ -224,6 +226,7 @@ impl Out {
         }
         let mut options = AnswerFilesOptions::default();
         options.format = self.format;
+        for_place(&place, &mut options)?;
         Ok(Some(open_rows(&place, pipeline, options)?))
     }
 
@@ -327,9 +330,10 @@ impl PartialTarget for NamedTarget {
 
 /// Returns the target of partials at a place that the command line names.
 pub(crate) fn target(place: &str) -> Result<Box<dyn PartialTarget>, Error> {
-    match place.strip_prefix("kinesis:") {
-        None => Ok(Box::new(PartialStore::new(store::open(place)?))),
-        Some(stream) => stream_target(stream),
+    match (place.strip_prefix("kinesis:"), place.strip_prefix("kafka:")) {
+        (Some(stream), _) => stream_target(stream),
+        (_, Some(topic)) => brokers::target(topic),
+        (None, None) => Ok(Box::new(PartialStore::new(store::open(place)?))),
     }
 }
 

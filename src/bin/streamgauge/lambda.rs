@@ -24,7 +24,8 @@ It takes no options: Lambda gives a function its settings as environment variabl
   STREAMGAUGE_PARTIALS     a directory or s3://BUCKET/PREFIX: save partials there, to be merged,
                            and print no answers
   STREAMGAUGE_OUT          s3://BUCKET/PREFIX (feature object-store), firehose:STREAM (feature
-                           firehose) or DIR/: the answers go there, and are not printed
+                           firehose), kafka:TOPIC (feature kafka) or DIR/: the answers go there,
+                           and are not printed
   STREAMGAUGE_OUTPUT       with STREAMGAUGE_OUT: json (default) or parquet (feature parquet)
   STREAMGAUGE_SOURCE       1: begin each line of the answers with its stream and shard
   STREAMGAUGE_LATE         1: print each late record to standard error, with its event time; 0 \

@@ -5,6 +5,8 @@ mod answers;
 #[cfg(feature = "dynamodb")]
 mod application;
 mod arguments;
+#[cfg_attr(not(feature = "kafka"), path = "brokers_disabled.rs")]
+mod brokers;
 mod capture;
 mod check;
 mod copy;

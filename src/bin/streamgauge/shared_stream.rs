@@ -4,7 +4,6 @@ use crate::arguments::PipelineArguments;
 use crate::early;
 use crate::failure::Failure;
 use crate::kcl::{Both, NamedTarget, Out, check_partials, dead_letters, late_records, target};
-#[cfg(feature = "dynamodb")]
 use crate::kcl::{MergedRows, merger, saved_pipeline};
 use crate::session::explained;
 use crate::settings::{Settings, duration};
@@ -13,14 +12,11 @@ use crate::stream_arguments::{StreamInput, StreamOutput, shared};
 use crate::stream_run::check_windows;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-#[cfg(feature = "dynamodb")]
 use streamgauge::adapter::worker::MergerWork;
 use streamgauge::adapter::worker::{PipelineWork, ProcessorOptions, StatefulProcessor};
 use streamgauge::adapter::{Declared, Packing, PartialSink, RowSink, Sink};
-#[cfg(feature = "dynamodb")]
 use streamgauge::merger::MergerOptions;
 use streamgauge::rows::CompileOptions;
-#[cfg(feature = "dynamodb")]
 use streamgauge::rows::RowMerger;
 use streamgauge::store::{self, Store};
 use streamgauge::{Error, ErrorKind, ShardId};
@@ -178,7 +174,6 @@ impl SharedStream {
     ///
     /// # Errors
     /// A file or a place that cannot be opened, or partials that cannot be merged as they come.
-    #[cfg(feature = "dynamodb")]
     pub(crate) fn merger(
         &self,
         options: &MergerOptions,

@@ -36,12 +36,12 @@ pub(crate) struct StreamOutput {
     /// Append the answers to a file, as JSON Lines. With a state each answer is in the file once,
     /// also after a crash. Or write each window as a file, as JSON Lines or Parquet, below
     /// date=2026-11-30/ in a directory (its name ends with /) or in s3://BUCKET/PREFIX; or put the
-    /// answers into firehose:STREAM. Where processes share a stream: a file for all shards, or a
+    /// answers into firehose:STREAM or kafka:TOPIC. Where processes share a stream: a file for all shards, or a
     /// directory with one for each. Default: standard output
     #[arg(long, value_name = "PLACE")]
     pub(crate) out: Option<PathBuf>,
     /// Save each window as a partial, to be merged with those of other sources: in a directory,
-    /// s3://BUCKET/PREFIX, or kinesis:STREAM
+    /// s3://BUCKET/PREFIX, kinesis:STREAM, or kafka:TOPIC
     #[arg(long, value_name = "PLACE", conflicts_with = "output")]
     pub(crate) partials: Option<String>,
     /// On standard output: a table for people, JSON Lines or CSV; with --out JSON Lines or Parquet.

@@ -2,7 +2,6 @@
 //! loop until a signal, and where the answers go.
 
 use crate::answer_files::{check_open_ended, files};
-#[cfg(feature = "kinesis")]
 use crate::arguments::MergingArguments;
 use crate::arguments::{DurableArguments, PipelineArguments};
 use crate::copy::CopyArguments;
@@ -10,7 +9,6 @@ use crate::early;
 use crate::failure::Failure;
 use crate::interrupt::{Interrupt, Signal};
 use crate::kcl::{Both, NamedTarget, check_partials, dead_letters, late_records, target};
-#[cfg(feature = "kinesis")]
 use crate::kcl::{MergedRows, Out, merger, merger_options, saved_pipeline};
 use crate::output::Shape;
 use crate::progress::Bar;
@@ -25,10 +23,8 @@ use std::io::{self, IsTerminal};
 use std::path::Path;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
-#[cfg(feature = "kinesis")]
 use streamgauge::ShardId;
 use streamgauge::adapter::capture::Header;
-#[cfg(feature = "kinesis")]
 use streamgauge::adapter::worker::{AnswerSink, MergerWork};
 use streamgauge::adapter::worker::{
     ManyShards, PipelineWork, ProcessorOptions, StatefulProcessor, StreamWork,
@@ -38,7 +34,6 @@ use streamgauge::adapter::{
 };
 use streamgauge::query::PipelineSpec;
 use streamgauge::rows::CompileOptions;
-#[cfg(feature = "kinesis")]
 use streamgauge::rows::{MergedRow, RowMerger};
 use streamgauge::store::{self, MemoryStore, Store};
 use streamgauge::{Error, ErrorKind, Seed};
@@ -148,7 +143,6 @@ impl StreamRun {
     ///
     /// # Errors
     /// Wrong usage, or a place that cannot be opened.
-    #[cfg(feature = "kinesis")]
     pub(crate) fn prepare_merging(
         (input, pipeline, place): (StreamInput, PipelineArguments, StreamOutput),
         merging: &MergingArguments,
@@ -266,7 +260,6 @@ fn processor<W: ManyShards>(
 }
 
 /// Returns an output of merged rows as lines.
-#[cfg(feature = "kinesis")]
 fn merged_lines(out: impl io::Write + 'static) -> Box<dyn AnswerSink<MergedRow>> {
     Box::new(MergedRows(Box::new(LinesOutput::new(out))))
 }
@@ -300,7 +293,6 @@ enum Destination {
     Partials(String),
     Both(ExactFile, String, Box<(PipelineSpec, Seed)>),
     /// Merged rows, whose output the merger has.
-    #[cfg(feature = "kinesis")]
     Merged,
     Output(SharedOutput, RowsOptions),
 }
@@ -362,7 +354,6 @@ impl Destination {
                 let rows = Box::new(LinesOutput::new(file.clone()));
                 Box::new(Both::new(target, rows, (&made.0, made.1))?)
             }
-            #[cfg(feature = "kinesis")]
             Destination::Merged => {
                 let message = "merged rows have no such sink";
                 return Err(Error::new(ErrorKind::Unsupported, message));

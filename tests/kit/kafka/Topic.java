@@ -3,29 +3,36 @@
 //   file TOPIC PATH FROM COUNT [KEY=VALUE...]  puts lines of a file: key and partition by the hash of "user", event times as record times
 //   abort TOPIC COUNT                          a transaction with that many records of another user, aborted
 //   tombstones TOPIC COUNT                     deletions of keys
+//   last TOPIC PATH                            writes the last value of each key to a file, a line each
 //   lag GROUP TOPIC                            records behind the end by the group's committed offsets
 import java.io.BufferedReader;
 import java.io.InputStreamReader;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Properties;
+import java.util.concurrent.ExecutionException;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.NewPartitions;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.admin.OffsetSpec;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.PartitionInfo;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
+import org.apache.kafka.common.serialization.StringDeserializer;
 import org.apache.kafka.common.serialization.StringSerializer;
 
 class Topic {
@@ -69,7 +76,16 @@ class Topic {
                 }
                 NewTopic created = new NewTopic(topic, Optional.of(Integer.valueOf(words[2])), Optional.of((short) 1));
                 admin.createTopics(List.of(created.configs(configs))).all().get();
-                return "";
+                // The broker learns of it a moment later.
+                for (int tries = 0; ; tries++) {
+                    try {
+                        admin.describeTopics(List.of(topic)).allTopicNames().get();
+                        return "";
+                    } catch (ExecutionException unknown) {
+                        if (tries == 100) throw unknown;
+                        Thread.sleep(100);
+                    }
+                }
             }
             case "partitions":
                 admin.createPartitions(Map.of(topic, NewPartitions.increaseTo(Integer.parseInt(words[2])))).all().get();
@@ -103,6 +119,21 @@ class Topic {
                     for (int i = 0; i < Integer.parseInt(words[2]); i++) producer.send(new ProducerRecord<>(topic, "u" + i, null));
                 }
                 return "";
+            case "last": {
+                Properties properties = properties(words, 3);
+                Map<String, String> last = new HashMap<>();
+                try (KafkaConsumer<String, String> consumer = new KafkaConsumer<>(properties, new StringDeserializer(), new StringDeserializer())) {
+                    List<TopicPartition> partitions = new ArrayList<>();
+                    for (PartitionInfo info : consumer.partitionsFor(topic)) partitions.add(new TopicPartition(topic, info.partition()));
+                    consumer.assign(partitions);
+                    consumer.seekToBeginning(partitions);
+                    Map<TopicPartition, Long> ends = consumer.endOffsets(partitions);
+                    while (partitions.stream().anyMatch(of -> consumer.position(of) < ends.get(of)))
+                        for (ConsumerRecord<String, String> record : consumer.poll(Duration.ofMillis(200))) last.put(record.key(), record.value());
+                }
+                Files.write(Path.of(words[2]), last.values());
+                return String.valueOf(last.size());
+            }
             case "lag": {
                 Map<TopicPartition, OffsetAndMetadata> committed = admin.listConsumerGroupOffsets(words[1]).partitionsToOffsetAndMetadata().get();
                 int partitions = admin.describeTopics(List.of(words[2])).allTopicNames().get().get(words[2]).partitions().size();

@@ -3,7 +3,8 @@
 
 First three processes share the topic by a consumer group: one is killed, one joins late, one leaves, the broker is killed and started again,
 a partition is added, a transaction is aborted. Then one process reads all partitions with its rows in a file, and is killed twice.
-Both times the rows are those of `streamgauge run` over the same records, byte by byte. Needs what setup.sh (kafka) installs and
+Then the rows and the partials go to topics, and two second stages merge the partials; every process is killed once. The rows are always
+those of `streamgauge run` over the same records, byte by byte. Needs what setup.sh (kafka) installs and
 start-kafka.sh has started; run by scripts/test-kafka."""
 import json
 import os
@@ -186,6 +187,53 @@ def alone(expected):
     say(f"{len(rows())} rows in the file are the batch answer's")
 
 
+def topics(topic, expected):
+    """Rows and partials in topics, and two second stages over the partials. Each process is killed once."""
+    for name in ("answers", "merged"):
+        topic.ask("create", name, 3, "cleanup.policy=compact")
+    topic.ask("create", "partials", 3, "retention.ms=-1")
+    merging = ["--topic", "partials", "--merge", "--sources", "1"]
+    sharing = ["--consumer-group", "merging", "--set", "session.timeout.ms=6000", "--set", "heartbeat.interval.ms=1000"]
+    processes = {
+        "rows": ["--topic", "clicks", "--state", str(RUN / "rows"), "--out", "kafka:answers"],
+        "partials": ["--topic", "clicks", "--state", str(RUN / "made"), "--partials", "kafka:partials"],
+        "merging": [*merging, "--state", str(RUN / "merging"), "--out", "kafka:merged"],
+        "sharing": [*merging, *sharing, "--state", str(RUN / "sharing"), "--out", f"{RUN}/shared/"],
+    }
+    (RUN / "shared").mkdir()
+    start = lambda: {name: Reader(name, *arguments) for name, arguments in processes.items()}
+
+    def last(name):
+        topic.ask("last", name, RUN / f"{name}.jsonl")
+        return in_order((RUN / f"{name}.jsonl").read_text().splitlines())
+
+    def shared():
+        lines = [line for path in (RUN / "shared").glob("*.jsonl") for line in path.read_text().splitlines()]
+        return in_order(set(lines))
+
+    # The windows of the last 10 s stay open.
+    are_there = lambda rows, least: len(rows) >= least
+    readers = start()
+    wait_until(lambda: are_there(last("answers"), 50), "the first rows in the topic", 200)
+    for reader in readers.values():
+        reader.kill()
+    say("killed all processes over topics")
+    readers = start()
+    least = len(expected) - 15
+    wait_until(lambda: all(are_there(rows, least) for rows in (last("answers"), last("merged"), shared())), "the rows in topics", 300)
+    for reader in readers.values():
+        reader.terminate()
+    for name, rows in (("answers", last("answers")), ("merged", last("merged")), ("shared", shared())):
+        compare(rows, in_order(expected)[: len(rows)])
+        say(f"{len(rows)} {name} rows are the batch answer's")
+
+
+def in_order(lines):
+    """Rows by window and group."""
+    key = lambda row: (row["window"]["end"], row["group"]["country"])
+    return sorted(lines, key=lambda line: key(json.loads(line)))
+
+
 def main():
     shutil.rmtree(RUN, ignore_errors=True)
     RUN.mkdir(parents=True)
@@ -197,6 +245,7 @@ def main():
     try:
         group(topic, expected)
         alone(expected)
+        topics(topic, expected)
     except BaseException:
         for log in sorted(RUN.glob("*.log")):
             print(f"the end of {log.name}:", *log.read_text(errors="replace").splitlines()[-15:], sep="\n")

@@ -48,10 +48,20 @@ pub struct AnswerFilesOptions {
     /// again after a crash, are the same files then. Otherwise a file has the rows of one date, and
     /// is written at the end. Default: true.
     pub per_window: bool,
+    /// The producer of [`open_rows`](crate::adapter::open_rows) for a topic of Kafka. Default: one
+    /// for the brokers that the [environment](crate::adapter::kafka::TopicOptions::from_environment)
+    /// names.
+    #[cfg(feature = "kafka")]
+    pub producer: Option<crate::adapter::output::topic::TopicProducer>,
 }
 
 impl Default for AnswerFilesOptions {
     fn default() -> Self {
-        AnswerFilesOptions { format: AnswerFormat::JsonLines, per_window: true }
+        AnswerFilesOptions {
+            format: AnswerFormat::JsonLines,
+            per_window: true,
+            #[cfg(feature = "kafka")]
+            producer: None,
+        }
     }
 }
