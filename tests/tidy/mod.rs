@@ -499,3 +499,23 @@ fn the_checks_find_violations() {
     assert!(contains_path("std::fs::read", "std::fs") && !contains_path("dialog::open", "log::"));
     assert_eq!(digits_after("s12", 's').as_deref(), Some("12"));
 }
+
+/// Features that are not part of `full`. `kafka-tls` compiles OpenSSL, which takes minutes.
+const NOT_IN_FULL: [&str; 3] = ["default", "full", "kafka-tls"];
+
+#[test]
+fn the_feature_full_names_the_others() {
+    let manifest = fs::read_to_string(root().join("Cargo.toml")).unwrap();
+    let (_, features) = manifest.split_once("[features]").unwrap();
+    let (features, _) = features.split_once("[dependencies]").unwrap();
+    let lines = || features.lines().filter_map(|line| line.split_once(" = ["));
+    let (_, full) = lines().find(|(name, _)| *name == "full").unwrap();
+    let missing = lines()
+        .map(|(name, _)| name)
+        .filter(|name| !NOT_IN_FULL.contains(name) && !full.contains(&format!("\"{name}\"")))
+        .map(str::to_owned);
+    fail_on(missing.collect(), "the feature `full` of Cargo.toml must name:");
+    let scripts = files_below("scripts", &[""]).into_iter();
+    let others = scripts.filter(|file| file.text.contains("--all-features"));
+    fail_on(others.map(|file| file.path).collect(), "scripts use --features full, which is fast:");
+}
