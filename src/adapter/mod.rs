@@ -39,7 +39,7 @@ mod pipeline_file;
 mod record_pipeline;
 #[cfg(feature = "spec")]
 mod seed;
-#[cfg(all(test, feature = "spec", any(feature = "dynamodb", feature = "kafka")))]
+#[cfg(test)]
 mod simulation;
 #[cfg(any(feature = "kcl", feature = "lambda"))]
 mod transport;

@@ -4,6 +4,8 @@
 //! `STREAMGAUGE_SIMULATION=n` runs seed n, `STREAMGAUGE_SIMULATIONS=n` runs n seeds, and
 //! `STREAMGAUGE_FULL=1` ten thousand.
 
+#![cfg(all(feature = "spec", any(feature = "dynamodb", feature = "kafka")))]
+
 use crate::merger::{MergerControl, MergerOptions};
 use crate::query::PipelineSpec;
 use crate::record::Record;

@@ -94,6 +94,7 @@ impl<W: ManyShards, S: Store> WholeStream<W, S> {
         self.processor.work_mut().emit()
     }
 
+    #[cfg(feature = "kinesis")]
     pub(in crate::adapter) fn work(&self) -> &StreamWork<W> {
         self.processor.work()
     }

@@ -4,7 +4,7 @@ mod partials;
 mod producer;
 #[cfg(feature = "spec")]
 mod rows;
-#[cfg(all(test, feature = "spec"))]
+#[cfg(test)]
 mod tests;
 
 pub use partials::TopicTarget;

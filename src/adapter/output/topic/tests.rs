@@ -1,5 +1,7 @@
 //! Rows and partials in topics of a simulated broker.
 
+#![cfg(feature = "spec")]
+
 use super::producer::TopicWriter;
 use super::{TopicProducer, TopicRows, TopicTarget};
 use crate::adapter::kafka::{ReadTopic, TopicClient, TopicEvent, TopicOptions};
@@ -22,8 +24,7 @@ type Cluster = MockCluster<'static, DefaultProducerContext>;
 fn cluster(partitions: i32) -> (Cluster, TopicOptions) {
     let cluster = MockCluster::new(1).unwrap();
     cluster.create_topic("answers", partitions, 1).unwrap();
-    let mut options = TopicOptions::default();
-    options.brokers = cluster.bootstrap_servers();
+    let options = TopicOptions { brokers: cluster.bootstrap_servers(), ..TopicOptions::default() };
     (cluster, options)
 }
 
