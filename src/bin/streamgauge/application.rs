@@ -18,14 +18,14 @@ use streamgauge::adapter::kinesis::{Application, ApplicationOptions};
 pub(crate) fn run(name: &str, arguments: KinesisArguments) -> Result<(), Failure> {
     let interrupt = watch(false)?;
     let mut options = options(&arguments)?;
-    let KinesisArguments { stream, packing, input, pipeline, output, merging, .. } = arguments;
+    let KinesisArguments { stream, unpacking, input, pipeline, output, merging, .. } = arguments;
     if arguments.merge && output.out.is_none() {
         return Err(Failure::Usage(String::from(
             "--merge needs --out DIR: the answers of each shard's partials get a file there",
         )));
     }
     let merging = arguments.merge.then(|| merger_options(&merging)).transpose()?;
-    let shared = SharedStream::new("--application", (input, pipeline, output), packing)?;
+    let shared = SharedStream::new("--application", (input, pipeline, output), unpacking.packing)?;
     let worker = options.worker.clone();
     let failed = |error: Error| Failure::run(&error);
     if let Some(merging) = &merging {
@@ -52,7 +52,7 @@ fn options(arguments: &KinesisArguments) -> Result<ApplicationOptions, Failure> 
     let sharing = &arguments.sharing;
     let StreamArguments { region, .. } = &arguments.stream;
     let mut options = ApplicationOptions::default();
-    (options.start, options.packing) = (arguments.from, arguments.packing);
+    (options.start, options.packing) = (arguments.from, arguments.unpacking.packing);
     options.failover = duration("--failover", &sharing.failover)?;
     (options.tables.endpoint, options.tables.region) =
         (sharing.lease_endpoint.clone(), region.clone());

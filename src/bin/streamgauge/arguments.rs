@@ -120,6 +120,15 @@ Examples:
   streamgauge completions zsh > \"${fpath[1]}/_streamgauge\"
   streamgauge completions fish > ~/.config/fish/completions/streamgauge.fish";
 
+/// How the payloads of a stream are unpacked.
+#[derive(Debug, Args)]
+pub(crate) struct PackingArguments {
+    /// How payloads are unpacked: kpl (records that the KPL aggregated), whole, lines (each line is
+    /// a record), logs or log-events (of a CloudWatch Logs subscription, as messages or as objects)
+    #[arg(long, value_name = "PACKING", default_value = "kpl")]
+    pub(crate) packing: Packing,
+}
+
 /// Process a shard of a Kinesis stream.
 #[derive(Debug, Args)]
 #[command(after_long_help = KCL_HELP, group = clap::ArgGroup::new("answers").args(["out", "partials"]).required(true).multiple(true))]
@@ -144,10 +153,8 @@ pub(crate) struct KclArguments {
     /// s3://BUCKET/PREFIX, or kinesis:STREAM. This or --out is needed
     #[arg(long, value_name = "PLACE", conflicts_with = "merge")]
     pub(crate) partials: Option<String>,
-    /// How payloads are unpacked: kpl (records that the KPL aggregated), whole, lines (each line is
-    /// a record), logs or log-events (of a CloudWatch Logs subscription, as messages or as objects)
-    #[arg(long, value_name = "PACKING", default_value = "kpl", conflicts_with = "merge")]
-    pub(crate) packing: Packing,
+    #[command(flatten)]
+    pub(crate) unpacking: PackingArguments,
     /// Save state, emit and checkpoint after this number of records
     #[arg(long, value_name = "N", default_value_t = 100_000)]
     pub(crate) save_records: u64,
@@ -166,7 +173,7 @@ pub(crate) struct KclArguments {
     #[arg(long)]
     pub(crate) require_state: bool,
     /// The second stage: the records are the partials that `--partials kinesis:STREAM` has written
-    #[arg(long, conflicts_with_all = ["capture", "trace"])]
+    #[arg(long, conflicts_with_all = ["packing", "capture", "trace"])]
     pub(crate) merge: bool,
     #[command(flatten)]
     pub(crate) merging: MergingArguments,

@@ -22,13 +22,13 @@ type Processor<W> = TopicProcessor<TopicClient, W, Box<dyn Store>>;
 /// # Errors
 /// Wrong usage, a failed run, a reader that has gone, or the signal.
 pub(crate) fn run(arguments: KafkaArguments) -> Result<(), Failure> {
-    let KafkaArguments { topic, from, packing, input, pipeline, output, copy, .. } = arguments;
+    let KafkaArguments { topic, from, unpacking, input, pipeline, output, copy, .. } = arguments;
     let options = options(&topic)?;
     brokers::set(&options);
     let place = (topic.topic.as_str(), &options, from);
     if options.group.is_some() {
         let asked = (input, pipeline, output);
-        let shared = SharedStream::new("--consumer-group", asked, packing)?;
+        let shared = SharedStream::new("--consumer-group", asked, unpacking.packing)?;
         return match arguments.merge {
             true => {
                 let merging = merger_options(&arguments.merging)?;
@@ -45,7 +45,7 @@ pub(crate) fn run(arguments: KafkaArguments) -> Result<(), Failure> {
             read(&run, place, processor)
         }
         false => {
-            let (run, processor) = StreamRun::prepare((input, pipeline, output, copy), packing)?;
+            let (run, processor) = StreamRun::prepare((input, pipeline, output, copy), unpacking.packing)?;
             read(&run, place, processor)
         }
     }

@@ -1,17 +1,16 @@
 //! The command line of `streamgauge kafka`: only its grammar.
 
-use crate::arguments::{MergingArguments, PipelineArguments};
+use crate::arguments::{MergingArguments, PackingArguments, PipelineArguments};
 use crate::copy::CopyArguments;
 use crate::stream_arguments::{StreamInput, StreamOutput, start};
-use clap::Args;
+use clap::{Arg, Args};
 use std::path::PathBuf;
-use streamgauge::adapter::Packing;
 use streamgauge::adapter::kafka::TopicOptions;
 use streamgauge::adapter::worker::StreamStart;
 
 /// Read a topic of Kafka.
 #[derive(Debug, Args)]
-#[command(after_long_help = KAFKA_HELP)]
+#[command(after_long_help = KAFKA_HELP, mut_arg("packing", packing_of_kafka))]
 pub(crate) struct KafkaArguments {
     #[command(flatten)]
     pub(crate) topic: TopicArguments,
@@ -26,9 +25,8 @@ pub(crate) struct KafkaArguments {
         value_parser = |text: &str| start(text, "earliest")
     )]
     pub(crate) from: StreamStart,
-    /// How payloads are unpacked: whole, or lines (each line is a record)
-    #[arg(long, value_name = "PACKING", default_value = "whole")]
-    pub(crate) packing: Packing,
+    #[command(flatten)]
+    pub(crate) unpacking: PackingArguments,
     #[command(flatten)]
     pub(crate) input: StreamInput,
     #[command(flatten)]
@@ -70,6 +68,12 @@ pub(crate) struct TopicArguments {
     /// command line
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
+}
+
+/// Sets what is the usual packing of a topic.
+fn packing_of_kafka(packing: Arg) -> Arg {
+    let help = "How payloads are unpacked: whole, or lines (each line is a record)";
+    packing.default_value("whole").help(help)
 }
 
 const KAFKA_HELP: &str = "\

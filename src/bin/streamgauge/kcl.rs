@@ -298,7 +298,7 @@ fn pipeline_work(
     let work = PipelineWork::new(pipeline, open).map_err(|error| Failure::usage(&error))?;
     let idle_after = arguments.idle_after.as_deref();
     let idle_after = idle_after.map(|text| duration("--idle-after", text)).transpose()?;
-    let header = Header::of_worker(false, arguments.packing, idle_after);
+    let header = Header::of_worker(false, arguments.unpacking.packing, idle_after);
     let capture = arguments.copy.open(&header).map_err(|error| Failure::usage(&error))?;
     let work = header.set_up(work);
     let work = match capture {

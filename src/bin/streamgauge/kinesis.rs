@@ -23,8 +23,9 @@ pub(crate) fn run(arguments: KinesisArguments) -> Result<(), Failure> {
     if let Some(name) = arguments.sharing.application.clone() {
         return crate::application::run(&name, arguments);
     }
-    let KinesisArguments { stream, from, fan_out, packing, input, pipeline, output, copy, .. } =
-        arguments;
+    let KinesisArguments {
+        stream, from, fan_out, unpacking, input, pipeline, output, copy, ..
+    } = arguments;
     let place = (&stream, from, fan_out.as_deref());
     match arguments.merge {
         true => {
@@ -33,7 +34,8 @@ pub(crate) fn run(arguments: KinesisArguments) -> Result<(), Failure> {
             read(&run, place, processor)
         }
         false => {
-            let (run, processor) = StreamRun::prepare((input, pipeline, output, copy), packing)?;
+            let (run, processor) =
+                StreamRun::prepare((input, pipeline, output, copy), unpacking.packing)?;
             read(&run, place, processor)
         }
     }

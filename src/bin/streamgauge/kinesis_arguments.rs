@@ -1,11 +1,10 @@
 //! The command line of `streamgauge kinesis`: only its grammar.
 
-use crate::arguments::{MergingArguments, PipelineArguments};
+use crate::arguments::{MergingArguments, PackingArguments, PipelineArguments};
 use crate::copy::CopyArguments;
 use crate::stream_arguments::{StreamInput, StreamOutput, start};
 use clap::Args;
 use std::path::PathBuf;
-use streamgauge::adapter::Packing;
 use streamgauge::adapter::worker::StreamStart;
 
 /// Read all shards of a Kinesis stream.
@@ -23,10 +22,8 @@ pub(crate) struct KinesisArguments {
     /// name or the ARN of a consumer of the stream; one that is not there is registered by its name
     #[arg(long, value_name = "CONSUMER")]
     pub(crate) fan_out: Option<String>,
-    /// How payloads are unpacked: kpl (records that the KPL aggregated), whole, lines (each line is
-    /// a record), logs or log-events (of a CloudWatch Logs subscription, as messages or as objects)
-    #[arg(long, value_name = "PACKING", default_value = "kpl")]
-    pub(crate) packing: Packing,
+    #[command(flatten)]
+    pub(crate) unpacking: PackingArguments,
     #[command(flatten)]
     pub(crate) input: StreamInput,
     #[command(flatten)]
