@@ -74,6 +74,21 @@ fn a_name_in_from_is_standard_input_or_the_files_given() {
 }
 
 #[test]
+fn s125_a_statement_without_aggregates_passes_records_on() {
+    let folder = Folder::new("sql_select");
+    let log = folder.file("log", requests());
+    let sql = format!("SELECT country, status * 2 AS twice FROM '{log}' WHERE status >= 500");
+    let rows = streamgauge(&["sql", &sql]);
+    let run = ["run", &log, "--select", "country, status * 2 as twice", "--where", "status >= 500"];
+    assert_eq!(rows.succeeded().stdout, streamgauge(&run).stdout);
+    assert!(rows.json().len() > 3);
+    // A name that is that of a file is not a stream.
+    let sql = format!("SELECT count(*) FROM \"{log}\"");
+    let words = format!("the name of a file is in quotes, as in FROM '{log}'");
+    streamgauge(&["sql", &sql]).failed(2, &[&words]);
+}
+
+#[test]
 fn a_wrong_statement_is_wrong_usage_with_its_column() {
     for (sql, words) in [
         ("SELECT count(* FROM x", "column"),

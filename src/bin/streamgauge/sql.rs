@@ -8,7 +8,7 @@ use crate::replay;
 use crate::settings::Settings;
 use crate::standard_output::StandardOutput;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use streamgauge::query::SqlStatement;
 
 /// Runs the statement over its files, or those that the arguments name. Flags replace what the
@@ -21,6 +21,12 @@ pub(crate) fn run(mut arguments: SqlArguments) -> Result<(), Failure> {
         SqlStatement::parse(&arguments.statement).map_err(|error| Failure::usage(&error))?;
     if arguments.input.files.is_empty() {
         arguments.input.files = statement.files.iter().map(PathBuf::from).collect();
+    }
+    if let Some(table) = statement.table.filter(|table| Path::new(table).is_file())
+        && arguments.input.files.is_empty()
+    {
+        let why = format!("FROM {table}: the name of a file is in quotes, as in FROM '{table}'");
+        return Err(Failure::Usage(why));
     }
     let to = arguments.to;
     let mut settings = Settings::new(arguments.input, arguments.pipeline, &arguments.output)?;

@@ -141,6 +141,12 @@ fn length(ast: &Ast, id: Id) -> Result<String, Error> {
 pub(super) fn lowered(ast: &Ast, select: &Select) -> Result<SqlStatement, Error> {
     let mut spec = PipelineSpec::default();
     let (window, groups) = groups(ast, select)?;
+    if window.is_none()
+        && groups.is_empty()
+        && !select.items.iter().any(|item| has_aggregate(ast, item.id))
+    {
+        return passed_on(ast, select);
+    }
     if let Some(Windowing { time, zone, kind, size, every }) = window {
         (spec.time, spec.timezone, spec.every) = (time, zone, every);
         let key = match kind {
@@ -178,15 +184,52 @@ pub(super) fn lowered(ast: &Ast, select: &Select) -> Result<SqlStatement, Error>
     spec.group = (!group.is_empty()).then_some(group);
     spec.agg = (!agg.is_empty()).then_some(agg);
     spec.having = texts(select.having);
-    let order: Vec<String> = select
-        .order
-        .iter()
-        .filter(|(id, _)| !is_bound(ast, *id) && window_of(ast, *id).is_none())
-        .map(|(id, descending)| ordered(ast, select, *id) + if *descending { " desc" } else { "" })
-        .collect();
-    spec.sort = (!order.is_empty()).then_some(order);
+    spec.sort = sort(ast, select)?;
     spec.limit = select.limit;
-    Ok(SqlStatement { spec, files: select.files.clone() })
+    Ok(statement(spec, select))
+}
+
+pub(super) fn statement(spec: PipelineSpec, select: &Select) -> SqlStatement {
+    let table = select.tables.first().cloned();
+    SqlStatement { spec, files: select.files.clone(), table }
+}
+
+/// Returns the pipeline of a `select` without groups and aggregates: each record is a row.
+fn passed_on(ast: &Ast, select: &Select) -> Result<SqlStatement, Error> {
+    let order = select.order.iter().map(|(id, _)| *id);
+    if let Some(id) = order.chain(select.having).next() {
+        let why = "a statement without aggregates has a row for each record, in their order: \
+                   without HAVING, ORDER BY and LIMIT";
+        return Err(ast.error(id, why));
+    }
+    let items = select.items.iter().filter(|item| !is_rowtime(ast, item.id));
+    let columns = items.map(|item| named(ast, item.id, item.alias.as_deref())).collect();
+    let spec = PipelineSpec {
+        filter: select.filter.map(|id| vec![ast.canonical(id)]),
+        select: Some(columns),
+        limit: select.limit,
+        ..PipelineSpec::default()
+    };
+    Ok(statement(spec, select))
+}
+
+/// Returns the order of the rows of a window. That of the windows is theirs.
+fn sort(ast: &Ast, select: &Select) -> Result<Option<Vec<String>>, Error> {
+    let mut order = Vec::new();
+    for (id, descending) in &select.order {
+        let item = resolved(ast, select, *id)?;
+        let is_window = is_bound(ast, item) || window_of(ast, item).is_some();
+        match (is_window, descending) {
+            (true, false) => {}
+            (true, true) => {
+                let why = "windows come in the order of time: leave out DESC";
+                return Err(ast.error(*id, why));
+            }
+            (false, true) => order.push(ordered(ast, select, *id) + " desc"),
+            (false, false) => order.push(ordered(ast, select, *id)),
+        }
+    }
+    Ok((!order.is_empty()).then_some(order))
 }
 
 /// Returns what a row is ordered by: a column by its number, or an expression.
@@ -206,8 +249,7 @@ fn groups(ast: &Ast, select: &Select) -> Result<(Option<Windowing>, Vec<Id>), Er
     let mut window = select.window.clone();
     // Times in a partition are groups: the window is given.
     let mut groups = select.partition.clone();
-    for id in &select.group {
-        let id = resolved(ast, select, *id)?;
+    for id in grouped(ast, select)? {
         if is_bound(ast, id) {
             continue;
         }
@@ -220,6 +262,17 @@ fn groups(ast: &Ast, select: &Select) -> Result<(Option<Windowing>, Vec<Id>), Er
         }
     }
     Ok((window, groups))
+}
+
+/// Returns what is grouped by: each column without an aggregate after `group by all`.
+fn grouped(ast: &Ast, select: &Select) -> Result<Vec<Id>, Error> {
+    match &select.group[..] {
+        [all] if ast.written(*all).eq_ignore_ascii_case("all") => {
+            let ids = select.items.iter().map(|item| item.id);
+            Ok(ids.filter(|id| !has_aggregate(ast, *id)).collect())
+        }
+        group => group.iter().map(|id| resolved(ast, select, *id)).collect(),
+    }
 }
 
 /// Returns the item that a group names or numbers, or the group.

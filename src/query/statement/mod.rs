@@ -38,6 +38,8 @@ pub struct SqlStatement {
     pub spec: PipelineSpec,
     /// The files in quotes after `from`; empty if it names a table or a stream.
     pub files: Vec<String>,
+    /// The table or the stream after `from`, if it is not a file in quotes.
+    pub table: Option<String>,
 }
 
 impl SqlStatement {

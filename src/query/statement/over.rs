@@ -1,6 +1,6 @@
 //! Aggregates over the rows before each row: `avg(x) over (partition by k rows 9 preceding)`.
 
-use super::lower::{has_aggregate, is_bound, is_rowtime, is_same};
+use super::lower::{has_aggregate, is_bound, is_rowtime, is_same, statement};
 use super::{Select, SqlStatement, named};
 use crate::error::Error;
 use crate::query::expression::{Ast, Id, Kind, Parser, field_text};
@@ -130,7 +130,7 @@ pub(super) fn lowered(ast: &Ast, select: &Select) -> Result<Option<SqlStatement>
     spec.having = select.having.map(|id| vec![ast.canonical(id)]);
     spec.group = (!group.is_empty()).then_some(group);
     spec.agg = Some(agg);
-    Ok(Some(SqlStatement { spec, files: select.files.clone() }))
+    Ok(Some(statement(spec, select)))
 }
 
 /// Returns the rows that all aggregates of a statement are over.

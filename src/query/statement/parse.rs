@@ -188,7 +188,7 @@ fn windowed(parser: &mut Parser<'_>, select: &mut Select) -> Result<(), Error> {
 fn items(parser: &mut Parser<'_>, select: &mut Select) -> Result<(), Error> {
     loop {
         if parser.now().is("*") {
-            let why = "SELECT * passes records on; a pipeline answers aggregates such as count(*)";
+            let why = "there is no SELECT *: name the columns, or an aggregate such as count(*)";
             return Err(parser.error(why.to_owned()));
         }
         let id = parser.expression()?;

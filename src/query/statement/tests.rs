@@ -74,6 +74,19 @@ fn s125_a_statement_is_the_pipeline_that_it_says() {
             r#"time = "ts"; stagger = "1m"; group = ["k"]; agg = ["count(*)"]"#,
         ),
         (
+            "select date_trunc('hour', ts) as h, k, count(*) as n from t group by all \
+             order by h, n desc, 2",
+            r#"time = "ts"; window = "1h"; group = ["k"]; agg = ["count(*) as n"]; sort = ["n desc", "k"]"#,
+        ),
+        (
+            "select tumble_start(ts, 1m) as s, count(*) from t group by tumble(ts, 1m) order by s",
+            r#"time = "ts"; window = "1m"; agg = ["count(*)"]"#,
+        ),
+        (
+            "select stream rowtime, s.ticker, price * 2 as double from s where price > 1",
+            r#"where = ["price > 1"]; select = ["ticker", "price * 2 as double"]"#,
+        ),
+        (
             "select stream floor(event_time to minute), ticker, count(ticker) as n from s \
              windowed by stagger (partition by floor(event_time to minute), ticker \
              range interval '1' minute)",
@@ -152,9 +165,19 @@ fn s125_what_no_pipeline_can_do_is_refused_with_its_place() {
         ("select count(*) from t join u on a = b", "there is no join of streams"),
         ("select count(*) from t, u", "there is no join of streams"),
         ("select count(*) from (select a from t)", "there are no subqueries"),
-        ("select * from t", "SELECT * passes records on"),
+        ("select * from t", "there is no SELECT *: name the columns"),
         ("select distinct a from t", "there is no SELECT DISTINCT: GROUP BY the columns"),
-        ("select a from t", "column 8 of \"select a from t\": a is neither an aggregate"),
+        ("select a, count(*) from t", "column 8 of \"select a, count(*) from t\": a is neither an"),
+        ("select a from t order by a", "column 26 of \"select a from t order by a\": a statement"),
+        ("select a from t having a > 1", "without HAVING, ORDER BY and LIMIT"),
+        (
+            "select date_trunc('day', ts) d, count(*) from t group by d order by 1 desc",
+            "windows come in the order of time",
+        ),
+        (
+            "select count(*) from t group by tumble(ts, 1m) order by window_start desc",
+            "windows come in the order of time",
+        ),
         ("select sun(b) from t", "nor in GROUP BY (did you mean \"sum\"?)"),
         ("select count(*) from t group by session(ts)", "session a time and a gap"),
         ("select count(*) from t union select 1", "there is no UNION"),

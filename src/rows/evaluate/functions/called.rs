@@ -6,13 +6,8 @@ use super::function::{Call, Function};
 use super::{numbers, reference, texts, times};
 use crate::error::Error;
 use crate::nearest::nearest;
+use crate::query::aggregates::{is_aggregate, near_aggregate};
 use crate::query::expression::{Id, Node};
-
-/// Aggregates, which are no functions of a record.
-const AGGREGATES: [&str; 14] = [
-    "count", "count_if", "sum", "mean", "avg", "min", "max", "variance", "stddev", "first", "last",
-    "distinct", "median", "top",
-];
 
 /// Returns the functions of expressions, each as it is written, with a line of help.
 ///
@@ -80,10 +75,7 @@ impl Lowering<'_> {
 
     #[cold]
     fn unknown(&self, id: Id, name: &str) -> Error {
-        let aggregate = name.strip_prefix('p').is_some_and(|rest| {
-            !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
-        });
-        if aggregate || AGGREGATES.contains(&name) {
+        if is_aggregate(name) {
             let why = format!("{name} is an aggregate of many records, and here is one record");
             return self.ast.error(id, why);
         }
@@ -93,7 +85,10 @@ impl Lowering<'_> {
             return self.ast.error(id, why);
         }
         let known = all().flat_map(|function| function.names.iter().copied());
-        self.ast.error(id, format!("there is no function {name}{}", nearest(name, known)))
+        let near = nearest(name, known);
+        // In a list of columns an aggregate may be meant.
+        let near = if near.is_empty() { near_aggregate(name) } else { near };
+        self.ast.error(id, format!("there is no function {name}{near}"))
     }
 }
 

@@ -208,7 +208,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
         arguments: "url",
         count: (1, 1),
         gives: TEXT,
-        help: "The path of a URL or of a request, without the query.",
+        help: "The path of a URL or of a request target, without the query.",
         lower: |lowering, call| part(lowering, call, url_path),
     },
     Function {
