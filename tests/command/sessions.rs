@@ -119,6 +119,72 @@ fn s236_late_records_take_back_the_rows_of_shorter_sessions() {
     }
 }
 
+/// Records at whole seconds, so that windows of several groups begin and end together.
+fn at_seconds(records: usize, seed: u64) -> Vec<String> {
+    let (mut random, mut now) = (Random::new(seed), 1_711_800_000_000u64);
+    let record = |_| {
+        now += [0, 1_000, 2_000, 5_000, 20_000][random.below(5)];
+        let at = now - [0, 0, 0, 3_000, 15_000, 40_000][random.below(6)];
+        let (group, n) = (["a", "b", "c"][random.below(3)], random.below(9));
+        format!("{{\"ts\":{at},\"url\":\"{group}\",\"bytes\":{n}}}\n")
+    };
+    (0..records).map(record).collect()
+}
+
+/// Checks that the rows are of different revisions, and adds them.
+fn add_once(answers: &mut Answers, rows: Vec<serde_json::Value>) {
+    for row in rows {
+        let key = (row["window"].to_string(), row["group"].to_string());
+        let last = answers.get(&key).map(|(revision, _)| *revision);
+        assert!(last < row["revision"].as_u64(), "after {last:?} comes {row}");
+        upsert(answers, vec![row]);
+    }
+}
+
+#[test]
+fn s236_windows_of_several_groups_that_begin_and_end_together_are_taken_back_each_for_itself() {
+    let folder = Folder::new("sessions_together");
+    let (file, state) = (folder.path("log"), folder.path("state"));
+    let pipelines = [
+        &SESSIONS[..],
+        &STAGGERED,
+        &[&SESSIONS[..], &["--having", "count < 3"]].concat(),
+        &["--time", "ts", "--window", "10s", "--group", "url", "--having", "count < 3"],
+    ];
+    for (seed, pipeline) in (0..12).zip(pipelines.iter().cycle()) {
+        let lines = at_seconds(50, seed);
+        fs::write(&file, lines.concat()).unwrap();
+        let run = [&["run", &file, "--output", "json"], *pipeline].concat();
+        let late = [&run[..], &["--max-delay", "1s", "--lateness", "1h"]].concat();
+        let mut answers = Answers::new();
+        add_once(&mut answers, streamgauge(&late).succeeded().json());
+        let one_run = answers.clone();
+        // Where staggered windows begin depends on the order, and on which are there.
+        if *pipeline != STAGGERED {
+            assert_eq!(contents(&answers), contents(&whole(&run)), "seed {seed}");
+        }
+        answers.clear();
+        drop(fs::remove_dir_all(&state));
+        for cut in [7, 20, 33, 50] {
+            fs::write(&file, lines[..cut].concat()).unwrap();
+            let grown = [&late[..], &["--state", &state]].concat();
+            add_once(&mut answers, streamgauge(&grown).succeeded().json());
+        }
+        assert_eq!(contents(&answers), contents(&one_run), "seed {seed} with state");
+    }
+}
+
+#[test]
+fn s123_a_limit_of_rows_does_not_go_with_windows_of_groups_that_change() {
+    let folder = Folder::new("sessions_limit");
+    let file = folder.file("log", hits(10));
+    let limit = ["run", &file, "--sort", "count", "--limit", "2"];
+    let limit = [&limit[..], &SESSIONS].concat();
+    streamgauge(&limit).succeeded();
+    let words = ["--limit: late records and early answers change windows of single groups"];
+    streamgauge(&[&limit[..], &["--lateness", "1m"]].concat()).failed(2, &words);
+}
+
 #[test]
 fn s239_partials_with_an_allowed_lateness_are_those_of_all_records() {
     let folder = Folder::new("sessions_late_partials");

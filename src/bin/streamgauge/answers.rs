@@ -72,11 +72,16 @@ impl GivenAnswers {
         if now.is_empty() && before.is_empty() {
             return Vec::new();
         }
-        let name = |group: &Vec<OutputValue>| format!("{group:?}");
-        let mut unsure: HashSet<String> = now.iter().chain(&before).map(name).collect();
+        let mut unsure: HashSet<String> =
+            now.iter().chain(&before).map(|group| name(group)).collect();
         let groups = rows.iter().map(|row| &row.group);
         groups.filter(|group| unsure.remove(&name(group))).cloned().collect()
     }
+}
+
+/// Returns a text that no other group has.
+fn name(group: &[OutputValue]) -> String {
+    format!("{group:?}")
 }
 
 /// Returns the rows that retract other rows.
@@ -98,6 +103,8 @@ fn retracted(
 /// What is known of the answers of one query.
 struct QueryAnswers {
     form: Arc<RowForm>,
+    /// True if an answer of a window is of some of its groups.
+    is_of_groups: bool,
     /// The last answered window, by end and start.
     furthest: Option<(Timestamp, Timestamp)>,
     last_window: Option<Option<Window>>,
@@ -124,7 +131,13 @@ pub(crate) struct Answers<W> {
 
 impl QueryAnswers {
     fn new(query: Query<'_>) -> Self {
-        QueryAnswers { form: query.form().clone(), furthest: None, last_window: None }
+        let windows = query.windows();
+        QueryAnswers {
+            form: query.form().clone(),
+            is_of_groups: windows.is_per_group() || windows.is_of_rows(),
+            furthest: None,
+            last_window: None,
+        }
     }
 }
 
@@ -330,16 +343,29 @@ impl<W: Write> Answers<W> {
         let Some(first) = held.first() else { return Ok(false) };
         let query = self.query_of(&first.form);
         let (window, revision, form) = ((query, first.window), first.revision, first.form.clone());
+        let is_of_groups = self.queries.get(query).is_some_and(|query| query.is_of_groups);
         let Some(given) = &mut self.given else { return Ok(false) };
         let mut content = Vec::new();
         for row in held.iter_mut() {
             row.revision = 0;
             self.lines.append(row, &mut content);
         }
+        let content = hash_bytes(Seed::PUBLIC, &content);
         let groups = given.unsure_groups(window, held);
-        let Some(judged) =
-            given.answers.judge(window, revision, hash_bytes(Seed::PUBLIC, &content), groups)
-        else {
+        let gone = held.iter().filter(|row| row.is_retracted());
+        let gone: Vec<_> = gone.map(|row| row.group.clone()).collect();
+        let judged = match is_of_groups {
+            true => given.answers.judge_groups(window, revision, content, (groups, gone)),
+            false => {
+                let gone: HashSet<String> = gone.iter().map(|group| name(group)).collect();
+                given.answers.judge(window, revision, content, groups).map(|mut judged| {
+                    // The pipeline retracts these itself.
+                    judged.retracted.retain(|group| !gone.contains(&name(group)));
+                    judged
+                })
+            }
+        };
+        let Some(judged) = judged else {
             held.clear();
             return Ok(false);
         };

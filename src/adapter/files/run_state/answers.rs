@@ -39,6 +39,8 @@ struct Given {
     groups: Vec<GroupValues>,
     /// The groups whose rows this answer retracts.
     gone: Vec<GroupValues>,
+    /// For windows of groups: the names of the groups that this run has answered or retracted.
+    told: Option<HashSet<String>>,
 }
 
 /// The answer that a window needs now.
@@ -131,28 +133,63 @@ impl RunAnswers {
         groups: Vec<Vec<OutputValue>>,
     ) -> Option<Judgement> {
         let place = place(window);
-        let before = self.before.get(&place);
-        let revision = match before {
-            Some(given) if given.content == content && given.done => {
-                self.same.insert(place);
-                return None;
-            }
-            Some(given) if given.content == content => given.revision,
-            Some(given) => given.revision.saturating_add(1).saturating_add(revision),
-            None => revision,
+        let Some(revision) = self.revision_of(&place, revision, content) else {
+            self.same.insert(place);
+            return None;
         };
-        let last = self.now.get(&place).or(before);
+        let last = self.now.get(&place).or_else(|| self.before.get(&place));
         let had = last.into_iter().flat_map(Given::unsure);
-        let name = |group: &GroupValues| format!("{group:?}");
         let mut had = had.peekable();
         let hold: HashSet<String> =
             if had.peek().is_some() { groups.iter().map(name).collect() } else { HashSet::new() };
         let gone: Vec<GroupValues> =
             had.filter(|group| !hold.contains(&name(group))).cloned().collect();
-        self.now
-            .insert(place, Given { revision, content, done: false, groups, gone: gone.clone() });
+        let given = Given { revision, content, groups, gone: gone.clone(), ..Given::default() };
+        self.now.insert(place, given);
         self.changed = true;
         Some(Judgement { revision, retracted: gone })
+    }
+
+    /// As [`judge`](RunAnswers::judge), for windows of groups: an answer is of those groups of the
+    /// window that have changed. `groups` are those whose rows hold, `gone` those whose rows it
+    /// retracts itself.
+    pub fn judge_groups(
+        &mut self,
+        window: QueryWindow,
+        revision: u32,
+        content: u64,
+        (groups, gone): (Vec<Vec<OutputValue>>, Vec<Vec<OutputValue>>),
+    ) -> Option<Judgement> {
+        let place = place(window);
+        let judged = self.revision_of(&place, revision, content);
+        let before = self.before.get(&place);
+        let mut given = self.now.remove(&place).unwrap_or_else(|| Given {
+            revision: before.map_or(0, |before| before.revision),
+            groups: before.into_iter().flat_map(Given::unsure).cloned().collect(),
+            done: true,
+            ..Given::default()
+        });
+        let names: HashSet<String> = groups.iter().chain(&gone).map(name).collect();
+        given.groups.retain(|group| !names.contains(&name(group)));
+        given.groups.extend(groups);
+        given.gone.extend(gone);
+        given.told.get_or_insert_default().extend(names);
+        given.content = content;
+        if let Some(revision) = judged {
+            (given.revision, given.done, self.changed) = (revision, false, true);
+        }
+        self.now.insert(place, given);
+        judged.map(|revision| Judgement { revision, retracted: Vec::new() })
+    }
+
+    /// Returns the revision of an answer, or `None` if an earlier run has written the same.
+    fn revision_of(&self, place: &WindowKey, revision: u32, content: u64) -> Option<u32> {
+        match self.before.get(place) {
+            Some(given) if given.content == content && given.done => None,
+            Some(given) if given.content == content => Some(given.revision),
+            Some(given) => Some(given.revision.saturating_add(1).saturating_add(revision)),
+            None => Some(revision),
+        }
     }
 
     /// Retracts the rows of windows that have no rows any more: windows that were answered before
@@ -179,9 +216,20 @@ impl RunAnswers {
                 taken.push((*place, given.revision.saturating_add(more), gone));
             }
         }
+        for (place, given) in &self.now {
+            let Some(told) = given.told.as_ref().filter(|_| is_over(place)) else { continue };
+            let untold = given.groups.iter().filter(|group| !told.contains(&name(group)));
+            let gone: Vec<GroupValues> = untold.cloned().collect();
+            if !gone.is_empty() {
+                taken.push((*place, given.revision.saturating_add(1), gone));
+            }
+        }
         let judge = |(place, revision, gone): (WindowKey, u32, Vec<GroupValues>)| {
-            let given = Given { revision, gone: gone.clone(), ..Given::default() };
-            self.now.insert(place, given);
+            let given = self.now.entry(place).or_default();
+            let names: HashSet<String> = gone.iter().map(name).collect();
+            given.groups.retain(|group| !names.contains(&name(group)));
+            given.gone.extend(gone.iter().cloned());
+            (given.revision, given.done) = (revision, false);
             self.changed = true;
             let window = place.0.map(|(end, start)| {
                 Window::new(Timestamp::from_millis(start), Timestamp::from_millis(end))
@@ -213,6 +261,11 @@ impl RunAnswers {
             self.now.pop_first();
         }
     }
+}
+
+/// Returns a text that no other group has.
+fn name(group: &GroupValues) -> String {
+    format!("{group:?}")
 }
 
 fn place((query, window): QueryWindow) -> WindowKey {
@@ -271,7 +324,7 @@ impl Given {
             .map_err(|_| reader.corrupt("a revision is over 32 bits"))?;
         let (content, done) = (reader.fixed_u64()?, reader.bool()?);
         let [groups, gone] = [read_groups(reader)?, read_groups(reader)?];
-        Ok(Given { revision, content, done, groups, gone })
+        Ok(Given { revision, content, done, groups, gone, told: None })
     }
 }
 
@@ -402,11 +455,36 @@ mod tests {
         );
     }
 
+    fn groups(names: &[&str]) -> Vec<GroupValues> {
+        names.iter().map(|name| vec![OutputValue::Text((*name).to_owned())]).collect()
+    }
+
+    #[test]
+    fn s236_an_answer_of_some_groups_says_nothing_of_the_others() {
+        let judged =
+            |answers: &mut RunAnswers, (revision, content), hold: &[&str], gone: &[&str]| {
+                let told = (groups(hold), groups(gone));
+                let judged = answers.judge_groups(window(0), revision, content, told);
+                judged.map(|judged| (judged.revision, judged.retracted.len()))
+            };
+        let mut first = RunAnswers::default();
+        assert_eq!(judged(&mut first, (0, 1), &["a", "b"], &[]), Some((0, 0)));
+        assert_eq!(judged(&mut first, (1, 2), &[], &["b"]), Some((1, 0)));
+        assert_eq!(first.take_back(None), []);
+        first.hand_out();
+        let mut second = next(&mut first);
+        assert_eq!(judged(&mut second, (0, 3), &["c"], &[]), Some((2, 0)));
+        // A run that is killed here forgets neither.
+        let mut third = next(&mut second);
+        let taken: Vec<_> = third.take_back(None).into_iter().map(|(_, of)| of).collect();
+        assert_eq!(taken[0].retracted, groups(&["a", "c"]));
+        let taken: Vec<_> = second.take_back(None).into_iter().map(|(_, of)| of).collect();
+        assert_eq!(taken, [Judgement { revision: 3, retracted: groups(&["a"]) }]);
+        assert_eq!(second.take_back(None), []);
+    }
+
     #[test]
     fn s88_vanished_groups_are_retracted_until_the_retraction_is_written() {
-        let groups = |names: &[&str]| {
-            names.iter().map(|name| vec![OutputValue::Text((*name).to_owned())]).collect::<Vec<_>>()
-        };
         let retracted = |answers: &mut RunAnswers, content, names: &[&str]| {
             answers.judge(window(0), 0, content, groups(names)).unwrap().retracted
         };
