@@ -34,8 +34,8 @@ impl PipelineSpec {
     ///
     /// A key at the top of the file holds for all queries:
     /// - Keys that say how records are read, or what a run does, stand only there: `format` and its
-    ///   options, `time`, `time_format`, `year`, `since`, `until`, `let`, `lookup`, `null`,
-    ///   `max_delay`, `max_ahead`, `emit_early`, `output`, `dead_letters`, `late`, `strict`,
+    ///   options, `time`, `time_format`, `year`, `since`, `until`, `unnest`, `let`, `lookup`,
+    ///   `null`, `max_delay`, `max_ahead`, `emit_early`, `output`, `dead_letters`, `late`, `strict`,
     ///   `explain`.
     /// - A `where` at the top holds in addition to the `where` of a query.
     /// - Each other key at the top is the default of the queries that do not give it. The keys of
@@ -74,11 +74,6 @@ impl PipelineSpec {
         let Some(queries) = &self.queries else { return Ok(vec![self.clone()]) };
         if queries.is_empty() {
             return Err(Error::invalid("query: there is none: give at least one table [[query]]"));
-        }
-        if self.unnest.is_some() {
-            let why = "unnest: it does not go with several queries, whose records would be others: \
-                       give each a pipeline file of its own";
-            return Err(Error::invalid(why));
         }
         if self.select.is_some() {
             let why = "select: it is of one query: give it in the table [[query]] whose rows it is";
@@ -211,7 +206,7 @@ mod tests {
             ("[[query]]\nname = 'a'\nlet = 'x = 1'", "query a: let: it is the same for all"),
             ("[[query]]\nname = 'a'\nquery = []", "a query has no queries of its own"),
             ("select = 'x'\n[[query]]\nname = 'a'", "in the table [[query]] whose rows it is"),
-            ("unnest = 'x'\n[[query]]\nname = 'a'", "unnest: it does not go with several queries"),
+            ("[[query]]\nname = 'a'\nunnest = 'x'", "query a: unnest: it is the same for all"),
             ("name = 'a'", "it is a key of a table [[query]]"),
         ] {
             let error = queries(toml).unwrap_err();

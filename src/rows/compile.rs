@@ -29,7 +29,7 @@ use crate::row::null::Nulls;
 use crate::row::time_field::TimeField;
 use crate::rows::RowForm;
 use crate::time::{parse_duration, whole_millis};
-use crate::window::TimeZone;
+use crate::window::{TimeZone, Windows};
 use std::time::Duration;
 
 /// The out-of-orderness of input that does not end, unless the specification has one.
@@ -47,6 +47,8 @@ struct Asked {
     filter: Vec<Condition>,
     filter_slots: usize,
     time: Option<TimeField>,
+    /// The fields that the event time is read or computed of.
+    time_fields: Vec<String>,
     /// Names and slots of what is grouped by.
     group: Vec<(String, usize)>,
     answers: Answers,
@@ -106,33 +108,30 @@ impl PipelineSpec {
         let zone = self.time_zone(options)?;
         let mut engine_options = self.engine_options(options, zone.clone())?;
         engine_options.name = self.words(&asked.words);
-        let max_ahead = self.max_ahead(options)?;
         let plan = Plan::of(&asked.answers.calls, options.seed);
         let read = asked.select.as_ref().unwrap_or(&asked.group);
         let marked = marked_slots(&asked.values.names, &plan, read, &asked.nulls);
         let windows = engine_options.windows.clone();
         let explanation = self.explained(&asked, &plan, &engine_options);
         let Asked {
-            values, filter, filter_slots, time, group, answers, nulls, unnest, select, ..
+            values,
+            filter,
+            filter_slots,
+            time,
+            time_fields,
+            group,
+            answers,
+            nulls,
+            unnest,
+            select,
+            ..
         } = asked;
         let rows_max = engine_options.limits.pending_bytes_max;
         let select = select.map(|columns| Select::new(columns, self.name.clone(), rows_max));
         let kinds: Vec<_> = plan.kinds().collect();
-        let group_names = group.iter().map(|(name, _)| name.clone()).collect();
-        let form =
-            RowForm { query: self.name.clone(), group: group_names, zone, ..RowForm::default() };
+        let form = self.form(&group, zone);
         let answers = AnswerPlan::new(answers, &kinds, form)
             .map_err(|error| error.at(options.written("agg")))?;
-        if answers.needs_window() && windows.is_of_rows() && !self.has_times(options) {
-            let missing = options.missing("time", "FIELD");
-            let why = format!("rate needs the times of records: name their field by {missing}");
-            return Err(Error::invalid(why));
-        }
-        if answers.needs_window() && windows.is_global() {
-            let missing = options.missing("window", "DURATION");
-            let why = format!("rate needs a window: give its size by {missing}");
-            return Err(Error::invalid(why));
-        }
         let aggregate = match group.is_empty() {
             true => RowAggregate::plain(plan.columns()),
             false => RowAggregate::grouped(
@@ -144,6 +143,7 @@ impl PipelineSpec {
         aggregate.validate()?;
         let late = !engine_options.allowed_lateness.is_zero() && !windows.is_global();
         let revised = late || self.early_interval(options)?.is_some();
+        self.check_answers((&answers, revised), &windows, options)?;
         let key_bytes_max = engine_options.limits.key_bytes_max;
         let engine = Engine::new(aggregate, engine_options)?;
         Ok(RowPipeline::new(Parts {
@@ -151,6 +151,7 @@ impl PipelineSpec {
             filter,
             filter_slots,
             time,
+            time_fields,
             group,
             answers,
             plan,
@@ -160,11 +161,52 @@ impl PipelineSpec {
             windows,
             revised,
             key_bytes_max,
-            max_ahead,
+            max_ahead: self.max_ahead(options)?,
             explanation,
             unnest,
             select,
         }))
+    }
+
+    /// Returns what all rows have in common. `group` has the names and slots of the groups.
+    fn form(&self, group: &[(String, usize)], zone: Option<TimeZone>) -> RowForm {
+        let group = group.iter().map(|(name, _)| name.clone()).collect();
+        RowForm { query: self.name.clone(), group, zone, ..RowForm::default() }
+    }
+
+    /// Refuses columns and rows that windows of this kind cannot have. `revised` is true if a
+    /// window can be answered more than once.
+    fn check_answers(
+        &self,
+        (answers, revised): (&AnswerPlan, bool),
+        windows: &Windows,
+        options: &CompileOptions,
+    ) -> Result<(), Error> {
+        // A group that has changed is answered without the others of its window.
+        if self.limit.is_some() && revised && (windows.is_per_group() || windows.is_of_rows()) {
+            let why = format!(
+                "{}: late records and early answers change windows of single groups, so that no \
+                 row is known to be among the first: leave out {} and {}, or the limit",
+                options.written("limit"),
+                options.written("lateness"),
+                options.written("emit_early"),
+            );
+            return Err(Error::invalid(why));
+        }
+        if !answers.needs_window() {
+            return Ok(());
+        }
+        if windows.is_of_rows() && !self.has_times(options) {
+            let missing = options.missing("time", "FIELD");
+            let why = format!("rate needs the times of records: name their field by {missing}");
+            return Err(Error::invalid(why));
+        }
+        if windows.is_global() {
+            let missing = options.missing("window", "DURATION");
+            let why = format!("rate needs a window: give its size by {missing}");
+            return Err(Error::invalid(why));
+        }
+        Ok(())
     }
 
     /// Returns the explanation of what is asked.
@@ -213,6 +255,7 @@ impl PipelineSpec {
         parsed.add_lets(self.lets.as_deref().unwrap_or_default()).map_err(at("let"))?;
         parsed.add_filter(self.filter.as_deref().unwrap_or_default()).map_err(at("where"))?;
         let event_time = self.event_time(&parsed, options)?;
+        let time_fields = event_time.as_ref().map(|time| time.fields(&parsed)).unwrap_or_default();
         let range = event_time.as_ref().map(EventTime::conditions).unwrap_or_default();
         parsed.add_filter(&range).map_err(at("time"))?;
         // The filter's fields get the first slots: they are read first.
@@ -261,6 +304,7 @@ impl PipelineSpec {
             filter,
             filter_slots,
             time,
+            time_fields,
             group,
             answers,
             nulls,

@@ -8,6 +8,7 @@ use crate::error::{Error, ErrorKind};
 use crate::record::Sequence;
 use crate::row::Row;
 use crate::time::Timestamp;
+use std::iter::once;
 
 impl RowPipeline {
     /// Adds the elements of a record, all of them or none. Returns the outcome that says most: that
@@ -42,7 +43,7 @@ impl RowPipeline {
                 return Err(Error::new(ErrorKind::InvalidRecord, reason));
             }
             Err(reason) => {
-                self.engine.skip(shard, sequence, Outcome::DeadLetter(()), None);
+                self.skip_dead_letter(shard, sequence, None);
                 return Ok(Outcome::DeadLetter(reason));
             }
         };
@@ -58,12 +59,12 @@ impl RowPipeline {
         let mut all = Outcome::Filtered;
         for element in first..elements {
             unnest.set(element, row);
-            self.select.iter_mut().for_each(|select| select.set_element(element));
+            self.selects_mut().for_each(|select| select.set_element(element));
             let sequence = sequence.filter(|_| element == 0);
             match self.push_row(shard, row, (arrival, sequence)) {
                 Ok(outcome) => all = telling_most(all, outcome),
                 Err(error) => {
-                    self.engine.set_applied_in_part(element > 0);
+                    self.engine.set_applied_in_part(element > 0 || self.have_row > 0);
                     unnest.next = element;
                     return Err(error);
                 }
@@ -82,8 +83,10 @@ impl RowPipeline {
     ) -> Result<(), Error> {
         let mut element = 0;
         while unnest.set(element, row) {
-            if let Preparation::DeadLetter(reason, _) = self.preparer.prepare(row, arrival) {
-                return Err(Error::new(ErrorKind::InvalidRecord, reason));
+            for preparer in once(&self.preparer).chain(&self.preparer.others) {
+                if let Preparation::DeadLetter(reason, _) = preparer.prepare_shared(row, arrival) {
+                    return Err(Error::new(ErrorKind::InvalidRecord, reason));
+                }
             }
             element += 1;
         }
@@ -101,8 +104,9 @@ impl RowPipeline {
         if index == 0 && unnest.begin(row)? == 0 {
             self.preparer.shared.count_without_elements();
         }
-        self.select.iter_mut().for_each(|select| select.set_element(index));
-        Ok(unnest.set(index, row))
+        let exists = unnest.set(index, row);
+        self.selects_mut().for_each(|select| select.set_element(index));
+        Ok(exists)
     }
 
     /// Adds a row of [`next_row`](RowPipeline::next_row).

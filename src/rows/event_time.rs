@@ -133,6 +133,13 @@ impl EventTime {
         }
     }
 
+    /// Returns the fields that the time is read or computed of.
+    pub(super) fn fields(&self, parsed: &Parsed) -> Vec<String> {
+        let mut fields = Fields::default();
+        self.add_fields(parsed, &mut fields);
+        fields.names().to_vec()
+    }
+
     /// Lowers a time that is computed, and adds the conditions of its range. Returns the slot that
     /// has it; `None` for a plain field.
     ///

@@ -16,7 +16,7 @@ impl RowPipeline {
         self.select.is_some() || self.others.iter().any(RowPipeline::passes_on)
     }
 
-    fn selects_mut(&mut self) -> impl Iterator<Item = &mut Select> {
+    pub(super) fn selects_mut(&mut self) -> impl Iterator<Item = &mut Select> {
         let others = self.others.iter_mut().map(|other| &mut other.select);
         once(&mut self.select).chain(others).flatten().map(|select| &mut **select)
     }

@@ -65,10 +65,14 @@ pub struct RowPipeline {
     pub(super) pending: PendingRows,
     /// What reads records that are not given as rows.
     pub(super) intake: Option<Box<Intake>>,
+    /// The fields that the event time is read or computed of.
+    pub(super) time_fields: Vec<String>,
     /// The array of each record whose elements are records.
     pub(super) unnest: Option<Box<Unnest>>,
     /// The pipelines of the other queries, which get every row, too.
     pub(super) others: Vec<RowPipeline>,
+    /// The number of queries, from the first on, that have the row which the next one refused.
+    pub(super) have_row: usize,
     /// True if the query has taken rows that another one has still to take, so that its answers
     /// wait.
     pub(super) is_ahead: bool,
@@ -84,6 +88,7 @@ pub(super) struct Parts {
     /// The slots of the filter's fields are those below this.
     pub(super) filter_slots: usize,
     pub(super) time: Option<TimeField>,
+    pub(super) time_fields: Vec<String>,
     /// Names and slots of the grouped fields.
     pub(super) group: Vec<(String, usize)>,
     pub(super) answers: AnswerPlan,
@@ -166,8 +171,10 @@ impl RowPipeline {
             hands_out_late: false,
             pending: PendingRows::default(),
             intake: None,
+            time_fields: parts.time_fields,
             unnest: parts.unnest.map(Box::new),
             others: Vec::new(),
+            have_row: 0,
             is_ahead: false,
             select: parts.select.map(Box::new),
         }
@@ -177,6 +184,12 @@ impl RowPipeline {
     /// the filter come first. They are those of all queries.
     pub fn fields(&self) -> &[String] {
         self.preparer.fields.names()
+    }
+
+    /// Returns the fields that the event time is read or computed of; empty if it is the arrival
+    /// time.
+    pub fn time_fields(&self) -> &[String] {
+        &self.time_fields
     }
 
     /// Returns the number of slots of the filter's fields. These are the first slots. It is 0 if

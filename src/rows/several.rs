@@ -179,14 +179,27 @@ impl RowPipeline {
         row: &mut Row,
         (arrival, sequence): (Timestamp, Option<&Sequence>),
     ) -> Result<Outcome<String>, Error> {
+        // An element of a record that is applied in part goes to the queries that do not have it.
+        let first = if self.engine.is_applied_in_part() { self.have_row } else { 0 };
+        self.have_row = first;
         // What one query has no room for, no query takes.
         let selects = once(&self.select).chain(self.others.iter().map(|other| &other.select));
         selects.flatten().try_for_each(|select| select.check_room())?;
-        let mut all = Outcomes::default();
-        all.add(self.push_shared((shard, sequence), row, arrival)?, self.form());
-        for other in &mut self.others {
-            all.add(other.push_shared((shard, sequence), row, arrival)?, other.form());
+        let mut all = Outcomes { queries: first, ..Outcomes::default() };
+        for index in first..=self.others.len() {
+            let query = match index.checked_sub(1).and_then(|other| self.others.get_mut(other)) {
+                Some(other) => other,
+                None => &mut *self,
+            };
+            match query.push_shared((shard, sequence), row, arrival) {
+                Ok(outcome) => all.add(outcome, query.form()),
+                Err(error) => {
+                    self.have_row = index;
+                    return Err(error);
+                }
+            }
         }
+        self.have_row = 0;
         Ok(all.joined())
     }
 

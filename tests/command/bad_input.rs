@@ -275,6 +275,11 @@ fn s105_a_missing_time_field_is_reported_early_with_the_fields_of_the_records() 
             early["note: ".len()..].split(' ').next().unwrap().replace(',', "").parse().unwrap();
         assert!(records < 10_000, "{early}");
     }
+    // So is a field that the time is computed of.
+    let computed = ["run", &log, "--time", "to_timestamp(tss / 1000.0)", "--window", "1m"];
+    let missing = "none has the field \"tss\" that --time names; they have bytes, country, status, \
+                   ts, url; did you mean \"ts\"?";
+    streamgauge(&computed).failed(1, &[missing]);
     let pipeline = folder.file("p.toml", "time = \"time\"\nwindow = \"1m\"\n");
     streamgauge(&["run", &log, "--pipeline", &pipeline]).failed(1, &["that the key time names"]);
 }

@@ -1,6 +1,7 @@
 //! Every pipeline file of `tests/data/pipelines`, which together use the whole language, gives the
 //! same bytes as a run over a file, as a function of Lambda and as a worker of the KCL. A further
-//! file there is a further case.
+//! file there is a further case. Those of `tests/data/queries` are not for one Parquet file: they
+//! have several queries, or columns of several kinds.
 
 use super::{Folder, streamgauge, streamgauge_reading};
 use serde_json::Value;
@@ -15,8 +16,8 @@ const FIRST: u64 = 1_711_700_000_000;
 const FAR: u64 = 1_900_000_000_000;
 const SHARD: &str = "shardId-000000000000";
 
-fn files() -> Vec<PathBuf> {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/pipelines");
+fn files(folder: &str) -> Vec<PathBuf> {
+    let folder = format!("{}/tests/data/{folder}", env!("CARGO_MANIFEST_DIR"));
     let mut files: Vec<PathBuf> =
         fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.sort();
@@ -36,11 +37,18 @@ fn records() -> Vec<String> {
         let bytes = if n % 29 == 3 { "null".to_owned() } else { bytes.to_string() };
         let size = if n % 31 == 5 { "\"large\"".to_owned() } else { (n % 90).to_string() };
         let path = ["shop", "health", "cart"][(n % 5 % 3) as usize];
+        let sku = ["tea", "mug", "tin"][(n % 7 % 3) as usize];
+        let items = match n % 11 {
+            5 => "null".to_owned(),
+            6 => "[]".to_owned(),
+            _ => format!("[{{\"sku\":\"{sku}\",\"n\":{}}},{{\"sku\":\"pot\",\"n\":1}}]", n % 9),
+        };
         records.push(match n % 97 {
             96 => format!("{{\"ts\":{ts},\"country\":"),
             _ => format!(
                 "{{\"ts\":{ts},\"country\":\"{country}\",\"status\":{status},\"user\":\"u{user}\",\
                  \"ms\":{ms},\"bytes\":{bytes},\"size\":{size},\"agent\":\"{agent}\",\
+                 \"items\":{items},\
                  \"url\":\"https://example.org/{path}/{}?q={n}\"}}",
                 n % 6
             ),
@@ -48,19 +56,20 @@ fn records() -> Vec<String> {
     }
     let far = format!(
         "{{\"ts\":{FAR},\"country\":\"DE\",\"status\":200,\"user\":\"u1\",\"ms\":1,\"bytes\":1,\
-         \"size\":1,\"agent\":\"x\",\"url\":\"https://example.org/shop/1\"}}"
+         \"size\":1,\"agent\":\"x\",\"items\":[{{\"sku\":\"tea\"}}],\"url\":\"https://example.org/shop/1\"}}"
     );
     records.extend([far.clone(), far]);
     records
 }
 
-/// Returns the rows of windows before the far records.
+/// Returns the rows of windows before the far records, one query after the other: they have an
+/// order of their own.
 fn before_far(rows: &str) -> String {
-    let is_before = |line: &&str| {
-        let row: Value = serde_json::from_str(line).unwrap();
-        !row["window"]["end"].as_str().unwrap().starts_with("2030")
-    };
-    rows.split_inclusive('\n').filter(is_before).collect()
+    let row = |line: &str| -> Value { serde_json::from_str(line).unwrap() };
+    let is_before = |line: &&str| !row(line)["window"]["end"].as_str().unwrap().starts_with("2030");
+    let mut rows: Vec<&str> = rows.split_inclusive('\n').filter(is_before).collect();
+    rows.sort_by_key(|line| row(line)["query"].to_string());
+    rows.concat()
 }
 
 fn record(number: usize, data: &str) -> Record {
@@ -173,8 +182,8 @@ fn of_lambda_into(
 
 #[test]
 fn s260_a_pipeline_gives_the_same_bytes_in_a_run_in_lambda_and_in_the_kcl() {
-    let files = files();
-    assert!(files.len() >= 10);
+    let files = [files("pipelines"), files("queries")].concat();
+    assert!(files.len() >= 12);
     let records = records();
     for pipeline in files {
         let name = pipeline.file_stem().unwrap().to_string_lossy().into_owned();
@@ -198,7 +207,7 @@ fn s304_a_function_writes_the_rows_of_a_run_to_files() {
     let records = records();
     let folder = Folder::new("pipelines_files");
     let file = folder.file("records.jsonl", records.join("\n") + "\n");
-    for pipeline in files() {
+    for pipeline in files("pipelines") {
         let name = pipeline.file_stem().unwrap().to_string_lossy().into_owned();
         let pipeline = pipeline.to_str().unwrap();
         let run = streamgauge(&["run", &file, "--pipeline", pipeline, "--output", "json"]);

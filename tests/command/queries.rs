@@ -102,6 +102,8 @@ fn s220_a_wrong_file_or_flag_is_refused() {
     for flags in [["--agg", "count"], ["--window", "1m"], ["--group", "url"], ["--limit", "3"]] {
         refused(PIPELINE, &flags, &[flags[0], "the pipeline has several queries"]);
     }
+    let place = "write the key select into the table [[query]] whose rows it is";
+    refused(PIPELINE, &["--select", "url"], &["--select", place]);
     refused("query = []", &[], &["query: there is none"]);
     refused("[[query]]\nagg = 'count'", &[], &["query: table 1 has no name"]);
     let twice = "[[query]]\nname = 'a'\n[[query]]\nname = 'a'\n";

@@ -157,6 +157,64 @@ fn s232_a_limit_inside_of_a_record_loses_and_doubles_no_element() {
     assert_eq!(pipeline.stats().applied, 2);
 }
 
+/// Queries that see the elements of the same records.
+const QUERIES: &str = "unnest = 'a'\ntime = 'a'\nmax_delay = '1h'\n\
+                       [[query]]\nname = 'long'\nwindow = '1h'\nagg = 'count, sum(a)'\n\
+                       [[query]]\nname = 'short'\nwindow = '1s'\n\
+                       [[query]]\nname = 'rows'\nselect = 'a'\n";
+
+#[test]
+fn s232_a_limit_of_one_query_inside_of_a_record_loses_and_doubles_no_element_of_any() {
+    let mut options = CompileOptions::default();
+    options.limits.panes_max = 2;
+    let json = br#"{"a":[1700000000,1700000001,1700000002,1700000003,1700000002]}"#;
+    // Also for records without a position.
+    for sequence in [Some(Sequence::new(1)), None] {
+        let mut pipeline = pipeline_of(QUERIES, &options);
+        let shard = pipeline.open_shard(ShardId::new("a")).unwrap();
+        let (mut rows, mut refused) = (Vec::new(), 0);
+        let now = Timestamp::from_millis(0);
+        while pipeline.push_json(shard, json, now, sequence.as_ref()).is_err() {
+            refused += 1;
+            rows.extend(drain(&mut pipeline));
+            pipeline.snapshot().unwrap_err();
+            pipeline.advance_watermark(shard, Timestamp::from_millis(1_700_000_002_000));
+            rows.extend(drain(&mut pipeline));
+            assert!(refused < 10, "{rows:?}");
+        }
+        pipeline.finish();
+        rows.extend(drain(&mut pipeline));
+        assert!(refused > 0);
+        let of = |name: &str| {
+            let start = format!("{{\"query\":\"{name}\"");
+            rows.iter().filter(|row| row.starts_with(&start)).collect::<Vec<_>>()
+        };
+        assert_eq!(of("long").len(), 1);
+        assert!(of("long")[0].contains("\"count\":5,\"sum(a)\":8500000008"), "{rows:?}");
+        assert_eq!((of("short").len(), of("rows").len()), (4, 5), "{rows:?}");
+        for query in pipeline.queries() {
+            assert_eq!(query.stats().applied + query.stats().late, 5, "{:?}", query.name());
+        }
+    }
+}
+
+#[test]
+fn s230_what_is_no_array_is_one_dead_letter_of_all_queries() {
+    let mut pipeline = pipeline(QUERIES);
+    let outcome = push_at(&mut pipeline, 1, r#"{"a":5}"#);
+    assert_eq!(outcome, Outcome::DeadLetter("a: the value is not an array".into()));
+    assert_eq!(push_at(&mut pipeline, 1, r#"{"a":5}"#), Outcome::Duplicate);
+    assert!(pipeline.queries().all(|query| query.stats().dead_letters == 1));
+    let mut options = CompileOptions::default();
+    options.strict = true;
+    let toml = "unnest = 'a'\n[[query]]\nname = 'all'\n[[query]]\nname = 'sum'\nagg = 'sum(a)'\n";
+    let mut pipeline = pipeline_of(toml, &options);
+    let shard = pipeline.open_shard(ShardId::new("a")).unwrap();
+    let now = Timestamp::from_millis(0);
+    pipeline.push_json(shard, br#"{"a":[1,"x"]}"#, now, None).unwrap_err();
+    assert!(pipeline.queries().all(|query| query.stats().applied == 0));
+}
+
 /// Returns the records that the elements of a record are.
 fn expanded(record: &Value) -> Vec<Value> {
     let elements = record["tags"].as_array().cloned().unwrap_or_default();
@@ -177,6 +235,7 @@ proptest! {
     fn s232_deliveries_and_restarts_lose_and_double_no_element(
         records in prop::collection::vec(
             (prop::collection::vec(0u8..4, 0..5), 0u32..100, any::<bool>()), 1..30),
+        several: bool,
         seed: u64,
     ) {
         let records: Vec<Value> = records
@@ -186,9 +245,15 @@ proptest! {
                 json!({ "tags": tags.into_iter().map(tag).collect::<Vec<_>>(), "bytes": bytes })
             })
             .collect();
-        let rest = "let = 't = tags'\nwhere = 'bytes > 20'\ngroup = 't'\nagg = 'count, sum(bytes), top(3, tags)'\n";
+        let first = "let = 't = tags'\n";
+        let rest = "where = 'bytes > 20'\ngroup = 't'\nagg = 'count, sum(bytes), top(3, tags)'\n";
+        let tables = "[[query]]\nname = 'b'\nagg = 'sum(bytes)'\n";
+        let rest = match several {
+            true => format!("{first}[[query]]\nname = 'a'\n{rest}{tables}"),
+            false => format!("{first}{rest}"),
+        };
         let toml = format!("unnest = 'tags'\n{rest}");
-        let mut whole = pipeline(rest);
+        let mut whole = pipeline(&rest);
         for element in records.iter().flat_map(expanded) {
             push_json(&mut whole, "a", &element.to_string());
         }

@@ -14,8 +14,8 @@ const REASON_MAX: usize = 200;
 /// Collects what the hints need.
 #[derive(Default)]
 pub(crate) struct Hints {
-    /// The field of the event time, and the flag or key that names it.
-    time: Option<(String, &'static str)>,
+    /// The fields of the event time, and the flag or key that names them.
+    time: (Vec<String>, &'static str),
     /// Whole lines of the first JSON inputs.
     beginning: Vec<u8>,
     /// Records that could be decoded but not aggregated.
@@ -26,14 +26,10 @@ pub(crate) struct Hints {
 }
 
 impl Hints {
-    pub(crate) fn new(settings: &Settings) -> Self {
+    /// Creates the hints of a run. `time_fields` are those of the event time.
+    pub(crate) fn new(settings: &Settings, time_fields: &[String]) -> Self {
         let written = if settings.flags.contains(&"time") { "--time" } else { "the key time" };
-        let time = settings
-            .spec
-            .time
-            .as_deref()
-            .map(|text| (text.trim().trim_matches(['"', '\'']).to_owned(), written));
-        Hints { time, ..Hints::default() }
+        Hints { time: (time_fields.to_vec(), written), ..Hints::default() }
     }
 
     /// Records the beginning of an input.
@@ -106,8 +102,8 @@ impl Hints {
 
     fn missing_time(&self, unseen: &[String]) -> Option<String> {
         // The fields of a record that could not be decoded are not known.
-        let (field, written) =
-            self.time.as_ref().filter(|(field, _)| self.refused > 0 && unseen.contains(field))?;
+        let (fields, written) = &self.time;
+        let field = fields.iter().find(|field| self.refused > 0 && unseen.contains(field))?;
         let names = JsonNames::of(&self.beginning);
         if names.contains(field) {
             let field = printable(field);

@@ -273,6 +273,7 @@ impl Run<'_> {
             }
         };
         let answers = Answers::new(destination, given, &pipeline);
+        let hints = Hints::new(settings, pipeline.time_fields());
         let (strict, quiet, threads) =
             (spec.strict == Some(true), settings.quiet, settings.threads);
         let options = SinkOptions {
@@ -285,7 +286,7 @@ impl Run<'_> {
             state,
             threads,
             interrupt,
-            hints: Hints::new(settings),
+            hints,
             state_bytes_max: settings.limits.state_bytes_max as u64,
             early,
             trace: settings.copy.tracer(spec)?,

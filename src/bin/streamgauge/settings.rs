@@ -193,10 +193,14 @@ fn overridden(file: PipelineSpec, flags: PipelineSpec) -> Result<PipelineSpec, F
     match (&file.queries, flags.question()) {
         (Some(_), Some(key)) => {
             let flag = key.replace('_', "-");
+            // The rows of `select` are those of one query.
+            let place = match key {
+                "select" => "the table [[query]] whose rows it is",
+                _ => "their tables [[query]], or at the top of the file for all that have none",
+            };
             Err(Failure::Usage(format!(
                 "--{flag}: the pipeline has several queries, and a flag does not say for which of \
-                 them it is: write the key {key} into their tables [[query]], or at the top of the \
-                 file for all that have none"
+                 them it is: write the key {key} into {place}"
             )))
         }
         _ => Ok(file.overridden_by(flags)),
