@@ -53,6 +53,11 @@ impl<'a> Query<'a> {
         self.0.explain()
     }
 
+    /// Returns the event time up to which the query has all records.
+    pub fn watermark(&self) -> Option<Timestamp> {
+        self.0.engine.watermark()
+    }
+
     /// Returns the counts of the query: those that a pipeline of this query alone would have.
     pub fn stats(&self) -> Stats {
         self.0.engine.stats()

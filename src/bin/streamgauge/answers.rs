@@ -196,6 +196,13 @@ impl<W: Write> Answers<W> {
         }
     }
 
+    /// Marks the windows that are complete in the state from which the run continues.
+    pub(crate) fn continue_from(&mut self, pipeline: &RowPipeline) {
+        if let Some(given) = &mut self.given {
+            given.answers.continue_from(pipeline);
+        }
+    }
+
     /// From now on a signal stops the answers.
     pub(crate) fn stop_by(&mut self, interrupt: Interrupt) {
         self.stop = Some(interrupt);

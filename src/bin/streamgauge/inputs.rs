@@ -276,17 +276,18 @@ impl Inputs {
         pipeline: Option<&RowPipeline>,
         state: Option<&State>,
     ) -> Option<Timestamp> {
-        let pipeline = pipeline.filter(|pipeline| !pipeline.is_revised())?;
+        Inputs::answered_to(pipeline.filter(|pipeline| !pipeline.is_revised()), state)
+    }
+
+    /// Returns the end up to which the pipeline of a stream has answered its windows.
+    pub(crate) fn answered_to(
+        pipeline: Option<&RowPipeline>,
+        state: Option<&State>,
+    ) -> Option<Timestamp> {
+        let pipeline = pipeline?;
         let watermark = state.filter(|state| state.run.is_stream()).and(pipeline.watermark())?;
         // A window is complete when the watermark has reached its last millisecond.
         Some(Timestamp::from_millis(watermark.as_millis().saturating_add(1)))
-    }
-
-    /// Returns true if at the end of the run every window is known to have rows or not. In a stream
-    /// that accepts late records some windows with rows have been dropped.
-    pub(crate) fn are_all_answered(&self, state: Option<&State>) -> bool {
-        let revised = self.pipelines.first().is_some_and(RowPipeline::is_revised);
-        !revised || state.is_none_or(|state| !state.run.is_stream())
     }
 
     /// Returns the index of each input's pipeline.

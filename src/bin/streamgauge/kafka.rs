@@ -45,7 +45,8 @@ pub(crate) fn run(arguments: KafkaArguments) -> Result<(), Failure> {
             read(&run, place, processor)
         }
         false => {
-            let (run, processor) = StreamRun::prepare((input, pipeline, output, copy), unpacking.packing)?;
+            let (run, processor) =
+                StreamRun::prepare((input, pipeline, output, copy), unpacking.packing)?;
             read(&run, place, processor)
         }
     }

@@ -105,6 +105,9 @@ impl<W: Write> Sink<W> {
     pub(crate) fn new(inputs: Inputs, answers: Answers<W>, options: SinkOptions) -> Self {
         let mut answers = answers;
         answers.complete(Inputs::completed_to(inputs.pipelines.first(), options.state.as_ref()));
+        let of_stream = options.state.as_ref().is_some_and(|state| state.run.is_stream());
+        let pipeline = inputs.pipelines.first().filter(|_| of_stream);
+        pipeline.into_iter().for_each(|pipeline| answers.continue_from(pipeline));
         Sink {
             passes_on: inputs
                 .pipelines
@@ -291,10 +294,8 @@ impl<W: Write> Sink<W> {
         self.answers
             .set_latest(pipelines.filter_map(|pipeline| pipeline.latest_event_time()).max());
         let drained = self.tell_unsure().and_then(|()| self.drain_ended()).and_then(|()| {
-            if self.inputs.are_all_answered(self.state.as_ref()) {
-                self.answers.take_back(None)?;
-            }
-            Ok(())
+            // What was answered before, and is not now, has no rows any more.
+            self.answers.take_back(None)
         });
         if let Err(Failure::Interrupted(_)) = drained {
             self.finish_answers()?;
@@ -440,8 +441,8 @@ impl<W: Write> Sink<W> {
                 .and_then(|()| self.late.flush())
                 .map_err(|failure| self.end(failure));
         }
-        // Windows that the state has completed are not examined again.
-        let taken = match Inputs::completed_to(pipelines.first(), self.state.as_ref()) {
+        // Windows that the state has completed are answered again by late records alone.
+        let taken = match Inputs::answered_to(pipelines.first(), self.state.as_ref()) {
             Some(end) => self.answers.take_back(Some(end)),
             None => Ok(()),
         };

@@ -60,6 +60,9 @@ pub struct RunAnswers {
     now: BTreeMap<WindowKey, Given>,
     /// Windows that were answered before and have not changed.
     same: BTreeSet<WindowKey>,
+    /// The ends up to which the windows of each query were complete when this run began. Their
+    /// answers hold, unless they are given again.
+    settled: Vec<Option<Timestamp>>,
     /// True if there is a new answer since the last save.
     changed: bool,
 }
@@ -197,9 +200,9 @@ impl RunAnswers {
     /// without it, must have been judged.
     pub fn take_back(&mut self, end: Option<Timestamp>) -> Vec<(QueryWindow, Judgement)> {
         let is_over = |place: &WindowKey| match (place.0, end) {
-            (Some((window, _)), Some(end)) => window <= end.as_millis(),
+            (Some((window, _)), Some(end)) => window <= end.as_millis() && !self.is_settled(place),
             (None, Some(_)) => false,
-            (_, None) => true,
+            (_, None) => !self.is_settled(place),
         };
         let mut taken = Vec::new();
         for (place, given) in &self.before {
@@ -237,6 +240,19 @@ impl RunAnswers {
             ((place.1, window), Judgement { revision, retracted: gone })
         };
         taken.into_iter().map(judge).collect()
+    }
+
+    /// Windows that are complete in this state, from which the run continues, are not answered
+    /// again, unless a late record comes. The others are.
+    pub fn continue_from(&mut self, pipeline: &RowPipeline) {
+        self.settled = pipeline.queries().map(|query| query.watermark()).collect();
+    }
+
+    fn is_settled(&self, (window, query): &WindowKey) -> bool {
+        let watermark = self.settled.get(*query).copied().flatten();
+        // A window is complete when the watermark has reached its last millisecond.
+        let is_complete = |end: i64| watermark.is_some_and(|last| end - 1 <= last.as_millis());
+        window.is_some_and(|(end, _)| is_complete(end))
     }
 
     /// Windows up to this end were complete before, and are not answered again.
