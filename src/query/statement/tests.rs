@@ -178,7 +178,7 @@ fn s125_what_no_pipeline_can_do_is_refused_with_its_place() {
             "select count(*) from t group by tumble(ts, 1m) order by window_start desc",
             "windows come in the order of time",
         ),
-        ("select sun(b) from t", "nor in GROUP BY (did you mean \"sum\"?)"),
+        ("select sun(b), count(*) from t", "nor in GROUP BY (did you mean \"sum\"?)"),
         ("select count(*) from t group by session(ts)", "session a time and a gap"),
         ("select count(*) from t union select 1", "there is no UNION"),
         ("select count(*) from t limit 1 offset 5", "there is no OFFSET"),
