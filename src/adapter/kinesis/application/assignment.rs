@@ -21,9 +21,12 @@ pub(super) enum Decision {
 }
 
 impl Decision {
-    /// Returns true if the worker gets the lease at once.
-    pub(super) fn assigns_to(&self, worker: &str) -> bool {
-        matches!(self, Decision::Assign { to, .. } if to == worker)
+    /// Returns the key of the lease, if the worker gets it at once.
+    pub(super) fn assigned_to(&self, worker: &str) -> Option<&str> {
+        match self {
+            Decision::Assign { key, to } if to == worker => Some(key),
+            _ => None,
+        }
     }
 }
 
@@ -103,6 +106,18 @@ impl Observations {
     /// Returns true if a lease was not renewed for the failover time, or has no holder.
     fn is_dead(&self, lease: &Lease, failover: Duration, now: Moment) -> bool {
         lease.holder().is_none() || waited(&self.counters, &lease.key, now) > failover
+    }
+
+    /// Returns the time until the first lease of another worker is dead if it is not renewed.
+    pub(super) fn first_death(
+        &self,
+        leases: &[Lease],
+        (me, failover): (&str, Duration),
+        now: Moment,
+    ) -> Option<Duration> {
+        let others = leases.iter().filter(|lease| lease.holder().is_some_and(|name| name != me));
+        let waits = others.map(|lease| waited(&self.counters, &lease.key, now));
+        waits.filter_map(|wait| failover.checked_sub(wait)).min()
     }
 
     /// Returns true if a worker reports. At its first look the leader can only compare clocks.

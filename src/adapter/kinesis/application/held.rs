@@ -4,12 +4,17 @@ use super::lease::{self, Lease, LeaseCheckpoint};
 use super::table::{Condition, Kind, LeaseTable, TableError, Update, Value};
 use super::time::{Moment, Time};
 use crate::record::ShardId;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
 
 /// Number of attempts of a write whose row has changed. More than two mean that somebody else
 /// writes it.
 const WRITE_TRIES: usize = 4;
+
+/// The pause between a write and the renewal that follows: there is time for a second attempt.
+pub(super) fn renew_every(failover: Duration) -> Duration {
+    failover * 2 / 5
+}
 
 /// What became of a lease.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -37,9 +42,12 @@ pub(super) struct HeldLease {
     standing: Standing,
     /// When the last write that succeeded was begun.
     renewed_at: Duration,
+    /// When the last write was begun, whatever became of it.
+    tried_at: Duration,
     failover: Duration,
-    /// Bytes that were read since the last renewal, and the smoothed rate.
+    /// Bytes that were read since a time, and the smoothed rate before it.
     bytes: u64,
+    counted_from: Duration,
     rate: f64,
 }
 
@@ -55,8 +63,10 @@ impl HeldLease {
             next: None,
             standing: Standing::Held,
             renewed_at: now.elapsed,
+            tried_at: now.elapsed,
             failover,
             bytes: 0,
+            counted_from: now.elapsed,
             rate: 0.0,
         }
     }
@@ -87,31 +97,28 @@ impl HeldLease {
         self.bytes = self.bytes.saturating_add(bytes);
     }
 
-    /// Renews the lease, unless a write has done so lately. Returns false if it is lost.
+    /// Renews the lease if it is time for that: a checkpoint renews it too.
     ///
     /// # Errors
-    /// The lease may have been renewed or not. It may be tried again.
-    pub(super) fn renew(
+    /// The lease may have been renewed or not. It is tried again soon.
+    pub(super) fn renew_if_due(
         &mut self,
         table: &dyn LeaseTable,
         time: &dyn Time,
-    ) -> Result<bool, TableError> {
-        let waited = time.now().elapsed.saturating_sub(self.renewed_at);
-        if self.standing == Standing::Held && waited < self.failover / 8 {
-            return Ok(true);
+    ) -> Result<(), TableError> {
+        let now = time.now().elapsed;
+        let is_due = now.saturating_sub(self.renewed_at) >= renew_every(self.failover)
+            && now.saturating_sub(self.tried_at) >= self.failover / 10;
+        match is_due && self.standing == Standing::Held {
+            true => self.confirm(table, time).map(drop),
+            false => Ok(()),
         }
-        let kilobytes = self.bytes as f64 / 1024.0;
-        let rate = (self.rate + kilobytes / waited.as_secs_f64().max(1.0)) / 2.0;
-        let change = Update::default().set(lease::THROUGHPUT, Value::number(format!("{rate:.3}")));
-        let renewed = self.write(change, table, time)?;
-        (self.rate, self.bytes) = (rate, 0);
-        Ok(renewed)
     }
 
-    /// Renews a lease that was just read. Returns false if it is lost.
+    /// Renews the lease at once. Returns false if it is lost.
     ///
     /// # Errors
-    /// Those of [`renew`](HeldLease::renew).
+    /// The lease may have been renewed or not. It may be tried again.
     pub(super) fn confirm(
         &mut self,
         table: &dyn LeaseTable,
@@ -144,6 +151,14 @@ impl HeldLease {
         Ok(written)
     }
 
+    /// Returns the smoothed rate of bytes, if it is time for it. Java workers are balanced by it.
+    fn next_rate(&self, now: Moment) -> Option<f64> {
+        let waited = now.elapsed.saturating_sub(self.counted_from);
+        let kilobytes = self.bytes as f64 / 1024.0;
+        let rate = (self.rate + kilobytes / waited.as_secs_f64().max(1.0)) / 2.0;
+        (waited >= renew_every(self.failover)).then_some(rate)
+    }
+
     /// Writes the row as its owner. Returns false if the lease is lost.
     fn write(
         &mut self,
@@ -165,10 +180,18 @@ impl HeldLease {
             if self.next.is_none() {
                 update = update.only_if(Condition::Lacks(lease::HANDING_OVER));
             }
+            let rate = self.next_rate(now);
+            if let Some(rate) = rate {
+                update = update.set(lease::THROUGHPUT, Value::number(format!("{rate:.3}")));
+            }
+            self.tried_at = now.elapsed;
             match table.update(Kind::Lease, &self.key, &update) {
                 Ok(()) => {
                     self.counter = self.counter.saturating_add(1);
                     self.renewed_at = now.elapsed;
+                    if let Some(rate) = rate {
+                        (self.rate, self.bytes, self.counted_from) = (rate, 0, now.elapsed);
+                    }
                     return Ok(true);
                 }
                 Err(TableError::Refused) if self.settle(table)? => {}
@@ -261,6 +284,15 @@ impl SharedLease {
         // A lease has no state that a panic could leave half done.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// Returns `None` while another thread uses the lease.
+    pub(super) fn try_lock(&self) -> Option<MutexGuard<'_, HeldLease>> {
+        match self.0.try_lock() {
+            Ok(lease) => Some(lease),
+            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -302,7 +334,7 @@ mod tests {
         let (table, time, mut lease) = held();
         time.pass(FAILOVER);
         assert!(lease.is_held(time.now()));
-        assert!(lease.renew(&table, &time).unwrap());
+        assert!(lease.confirm(&table, &time).unwrap());
         time.pass(FAILOVER + Duration::from_millis(1));
         assert!(!lease.is_held(time.now()));
         assert!(!lease.save_checkpoint(&after(7), &table, &time).unwrap());
@@ -326,7 +358,7 @@ mod tests {
         let (table, time, mut lease) = held();
         table.lose_next_answer();
         time.pass(Duration::from_secs(5));
-        let lost = lease.renew(&table, &time).unwrap_err();
+        let lost = lease.confirm(&table, &time).unwrap_err();
         assert!(matches!(lost, TableError::Unknown(_)));
         table.lose_next_answer();
         assert!(lease.save_checkpoint(&after(7), &table, &time).is_err());

@@ -31,6 +31,8 @@ pub(super) struct Leader {
     run_due: Duration,
     leads: bool,
     observed: Observations,
+    reports: Vec<Report>,
+    reports_due: Duration,
     holes: u32,
     failures: u32,
     notes: Notes,
@@ -45,13 +47,15 @@ impl Leader {
             run_due: Duration::ZERO,
             leads: false,
             observed: Observations::default(),
+            reports: Vec::new(),
+            reports_due: Duration::ZERO,
             holes: 0,
             failures: 0,
             notes,
         }
     }
 
-    /// Does what is due. Returns true if it has given a lease to this worker.
+    /// Does what is due. Returns the leases of this worker, if it leads and has looked at all rows.
     ///
     /// # Errors
     /// What no repetition helps against.
@@ -60,21 +64,21 @@ impl Leader {
         stream: &mut dyn ReadStream,
         table: &dyn LeaseTable,
         time: &dyn Time,
-    ) -> Result<bool, Error> {
+    ) -> Result<Option<Vec<String>>, Error> {
         let now = time.now();
         if now.elapsed >= self.look_due {
-            self.look_due = now.elapsed + self.settings.silence() / 4;
+            self.look_due = now.elapsed + self.settings.lock_every();
             self.look(table, time)?;
         }
         if !self.leads || !self.lock.is_held(now) || now.elapsed < self.run_due {
-            return Ok(false);
+            return Ok(None);
         }
         self.run_due = now.elapsed + self.settings.failover;
         let run = self.run(stream, table, time);
         match run {
-            Ok(has_new) => {
+            Ok(mine) => {
                 self.failures = 0;
-                Ok(has_new)
+                Ok(Some(mine))
             }
             Err(TableError::Fatal(error)) => Err(error),
             Err(error) => {
@@ -83,7 +87,7 @@ impl Leader {
                 if self.failures >= FAILURES_MAX {
                     self.release(table);
                 }
-                Ok(false)
+                Ok(None)
             }
         }
     }
@@ -98,7 +102,7 @@ impl Leader {
         if self.leads && !led {
             // What an earlier leader saw is not known.
             (self.observed, self.holes, self.failures) = (Observations::default(), 0, 0);
-            self.run_due = Duration::ZERO;
+            (self.run_due, self.reports_due) = (Duration::ZERO, Duration::ZERO);
             self.notes.say("this worker leads the application");
         }
         Ok(())
@@ -110,7 +114,7 @@ impl Leader {
             self.notes.failed("the leadership cannot be given back", &error);
         }
         (self.leads, self.failures) = (false, 0);
-        self.look_due = self.look_due.saturating_add(self.settings.silence() / 4);
+        self.look_due = self.look_due.saturating_add(self.settings.lock_every());
     }
 
     fn run(
@@ -118,24 +122,65 @@ impl Leader {
         stream: &mut dyn ReadStream,
         table: &dyn LeaseTable,
         time: &dyn Time,
-    ) -> Result<bool, TableError> {
+    ) -> Result<Vec<String>, TableError> {
         let mut leases = self.leases(table)?;
         if self.is_hole(&leases) {
             self.create_missing(&leases, stream, table)?;
             leases = self.leases(table)?;
         }
-        let reports = self.reports(table)?;
         let now = time.now();
-        self.observed.look(&leases, &reports, now);
-        let parties = (self.settings.worker.as_str(), self.settings.failover);
-        let decisions = assignment::decide((&leases, &reports), &mut self.observed, parties, now);
-        let mut has_new = false;
+        let mut decisions = Vec::new();
+        if now.elapsed < self.reports_due {
+            decisions = self.decide(&leases, now);
+        }
+        // Nothing is decided by old reports: a worker may have ended meanwhile.
+        if !decisions.is_empty() || now.elapsed >= self.reports_due {
+            self.reports = self.reports(table)?;
+            self.reports_due = now.elapsed + self.settings.failover;
+            decisions = self.decide(&leases, now);
+            self.forget(table, now)?;
+        }
+        let me = self.settings.worker.clone();
+        let is_mine = |lease: &&Lease| lease.owner.as_ref() == Some(&me);
+        let mut mine: Vec<String> =
+            leases.iter().filter(is_mine).map(|lease| lease.key.clone()).collect();
         for decision in &decisions {
             let done = self.carry_out(decision, &leases, table)?;
-            has_new |= done && decision.assigns_to(&self.settings.worker);
+            if done && let Some(key) = decision.assigned_to(&me) {
+                mine.push(key.to_owned());
+            }
         }
-        self.forget(&reports, table, now)?;
-        Ok(has_new)
+        self.run_due = now.elapsed + self.pause(&leases, now);
+        Ok(mine)
+    }
+
+    fn decide(&mut self, leases: &[Lease], now: Moment) -> Vec<Decision> {
+        self.observed.look(leases, &self.reports, now);
+        let parties = (self.settings.worker.as_str(), self.settings.failover);
+        assignment::decide((leases, &self.reports), &mut self.observed, parties, now)
+    }
+
+    /// Returns the pause until the next look at the leases. It comes as soon as one of another
+    /// worker can be dead. If there is none, only new workers can come.
+    fn pause(&self, leases: &[Lease], now: Moment) -> Duration {
+        let failover = self.settings.failover;
+        let parties = (self.settings.worker.as_str(), failover);
+        match self.observed.first_death(leases, parties, now) {
+            Some(length) => (length + Duration::from_millis(1)).clamp(failover / 50, failover / 2),
+            None => failover,
+        }
+    }
+
+    /// Deletes the rows of workers that ended long ago.
+    fn forget(&self, table: &dyn LeaseTable, now: Moment) -> Result<(), TableError> {
+        for report in self.observed.forgotten(&self.reports, now) {
+            let unchanged = Condition::Is(REPORTED, Value::number(report.seconds));
+            match table.delete(Kind::Worker, &report.worker, &[unchanged]) {
+                Ok(()) | Err(TableError::Refused) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
     }
 
     fn leases(&mut self, table: &dyn LeaseTable) -> Result<Vec<Lease>, TableError> {
@@ -237,23 +282,6 @@ impl Leader {
             Err(error) => Err(error),
         }
     }
-
-    /// Deletes the rows of workers that ended long ago.
-    fn forget(
-        &mut self,
-        reports: &[Report],
-        table: &dyn LeaseTable,
-        now: Moment,
-    ) -> Result<(), TableError> {
-        for report in self.observed.forgotten(reports, now) {
-            let unchanged = Condition::Is(REPORTED, Value::number(report.seconds));
-            match table.delete(Kind::Worker, &report.worker, &[unchanged]) {
-                Ok(()) | Err(TableError::Refused) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(())
-    }
 }
 
 /// Returns true if the last figure of any kind is -1: the worker cannot measure it.
@@ -268,6 +296,7 @@ fn is_failing(item: &Item) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::member::Member;
     use super::super::memory_table::{HandTime, MemoryTable};
     use super::*;
     use crate::adapter::kinesis::{IteratorPlace, RecordPage, ShardInfo};
@@ -322,9 +351,12 @@ mod tests {
         good.insert("something new".to_owned(), Value::Other);
         table.put(Kind::Lease, "shardId-1", good);
         let (mut leader, said) = leader();
-        assert!(leader.step(&mut OneShard, &table, &time).unwrap());
+        let mine = leader.step(&mut OneShard, &table, &time).unwrap();
+        assert_eq!(mine, Some(vec!["shardId-1".to_owned()]));
         let owner = |key| table.get(Kind::Lease, key).unwrap().unwrap().remove(lease::OWNER);
         assert_eq!((owner("shardId-1"), owner("broken")), (Some(Value::text("me")), None));
+        let row = table.get(Kind::Lease, "shardId-1").unwrap().unwrap();
+        assert_eq!(row.get("something new"), Some(&Value::Other), "it stays");
         let said = said.lock().unwrap().join("\n");
         assert!(said.contains("the row \"broken\" is ignored: leaseCounter is missing"), "{said}");
         assert!(said.contains("the row \"odd\" is ignored: lut is not an integer"), "{said}");
@@ -385,9 +417,13 @@ mod tests {
             leases.into_iter().for_each(|(key, item)| table.put(Kind::Lease, &key, item));
             workers.into_iter().for_each(|(key, item)| table.put(Kind::Worker, &key, item));
             lock.into_iter().for_each(|(_, item)| table.put(Kind::Coordinator, "Leader", item));
-            let mut leader = leader().0;
+            let (mut leader, notes) = (leader().0, Notes::new(Arc::new(|_| {})));
+            let mut member = Member::new(&settings(), notes);
             for _ in 0..4 {
-                let _ = leader.step(&mut OneShard, &table, &time);
+                if let Ok(Some(seen)) = leader.step(&mut OneShard, &table, &time) {
+                    member.expect(seen);
+                }
+                let _ = member.step(&table, &time);
                 time.pass(Duration::from_secs(70));
             }
         }

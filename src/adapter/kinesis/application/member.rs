@@ -21,8 +21,9 @@ const LEAVE_TRIES: usize = 4;
 pub(super) struct Member {
     settings: Settings,
     held: BTreeMap<String, SharedLease>,
+    /// The leases that the leader in this process has seen to be this worker's.
+    seen: Option<Vec<String>>,
     report_due: Duration,
-    renewal_due: Duration,
     discovery_due: Duration,
     notes: Notes,
 }
@@ -32,16 +33,17 @@ impl Member {
         Member {
             settings: settings.clone(),
             held: BTreeMap::new(),
+            seen: None,
             report_due: Duration::ZERO,
-            renewal_due: Duration::ZERO,
             discovery_due: Duration::ZERO,
             notes,
         }
     }
 
-    /// Looks for new leases at the next step.
-    pub(super) fn discover_soon(&mut self) {
-        self.discovery_due = Duration::ZERO;
+    /// Takes those of these leases that are new, at the next step. They are what the leader in this
+    /// process has seen to be this worker's, so a look of its own is not needed.
+    pub(super) fn expect(&mut self, seen: Vec<String>) {
+        self.seen = Some(seen);
     }
 
     /// Forgets a lease that was lost or given away. It may come back.
@@ -68,11 +70,19 @@ impl Member {
             let done = table.update(Kind::Worker, &self.settings.worker, &report);
             self.passed("this worker cannot report", done)?;
         }
-        if now < self.discovery_due {
-            return Ok(Vec::new());
-        }
-        self.discovery_due = now + self.settings.discover_every();
-        let found = self.discover(table, time);
+        let found = match self.seen.take() {
+            Some(keys) => {
+                // The next look of the leader comes before.
+                self.discovery_due = now + self.settings.failover * 2;
+                self.take_new(keys, table, time)
+            }
+            None if now >= self.discovery_due => {
+                self.discovery_due = now + self.settings.discover_every();
+                let owned = table.owned_by(&self.settings.worker);
+                owned.and_then(|keys| self.take_new(keys, table, time))
+            }
+            None => return Ok(Vec::new()),
+        };
         Ok(self.passed("new leases cannot be found", found)?.unwrap_or_default())
     }
 
@@ -88,7 +98,7 @@ impl Member {
         }
     }
 
-    /// Renews the leases if it is time for that: all that a worker does that is about to end.
+    /// Renews the leases that it is time for: all that a worker does that is about to end.
     ///
     /// # Errors
     /// What no repetition helps against.
@@ -97,25 +107,24 @@ impl Member {
         table: &dyn LeaseTable,
         time: &dyn Time,
     ) -> Result<(), Error> {
-        let now = time.now().elapsed;
-        if now < self.renewal_due {
-            return Ok(());
-        }
-        self.renewal_due = now + self.settings.renew_every();
         for (key, lease) in &self.held {
-            let renewed = lease.lock().renew(table, time);
+            // One that is used is being written by the thread of its shard.
+            let Some(mut lease) = lease.try_lock() else { continue };
+            let renewed = lease.renew_if_due(table, time);
             self.passed(&format!("{key}: the lease cannot be renewed"), renewed)?;
         }
         Ok(())
     }
 
-    fn discover(
+    /// Takes the leases that this worker does not have yet.
+    fn take_new(
         &mut self,
+        keys: Vec<String>,
         table: &dyn LeaseTable,
         time: &dyn Time,
     ) -> Result<Vec<(SharedLease, Lease)>, TableError> {
         let mut found = Vec::new();
-        for key in table.owned_by(&self.settings.worker)? {
+        for key in keys {
             if self.held.contains_key(&key) {
                 continue;
             }
@@ -129,7 +138,8 @@ impl Member {
         Ok(found)
     }
 
-    /// Takes a lease, if its row says that this worker has it. The index of owners is late.
+    /// Takes a lease, if its row says that this worker has it. The index of owners is late, and so may
+    /// be the leader's look.
     fn take(
         &mut self,
         key: &str,

@@ -55,6 +55,9 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(3);
 /// The shortest failover time: renewals need some calls within it.
 const FAILOVER_MIN: Duration = Duration::from_secs(1);
 
+/// The longest failover time.
+const FAILOVER_MAX: Duration = Duration::from_secs(86_400);
+
 /// How a process takes part in an application. Each field has a default.
 #[non_exhaustive]
 pub struct ApplicationOptions {
@@ -175,8 +178,8 @@ impl Application {
         stream: StreamClient,
         options: ApplicationOptions,
     ) -> Result<Self, Error> {
-        if options.failover < FAILOVER_MIN {
-            let message = format!("a failover time of {:?}; at least 1 s", options.failover);
+        if !(FAILOVER_MIN..=FAILOVER_MAX).contains(&options.failover) {
+            let message = format!("a failover time of {:?}; 1 s to 1 day", options.failover);
             return Err(Error::invalid(message));
         }
         if options.worker.is_empty() || name.is_empty() {
@@ -191,7 +194,7 @@ impl Application {
             splits_aggregates: matches!(options.packing, Packing::Kpl | Packing::Lines),
         };
         let (blocking, config) = load(options.tables)?;
-        let timeout = CALL_TIMEOUT.min(settings.renew_every());
+        let timeout = CALL_TIMEOUT.min(held::renew_every(settings.failover));
         let config = aws_sdk_dynamodb::config::Builder::from(&config)
             .retry_config(RetryConfig::standard().with_max_attempts(2))
             .timeout_config(TimeoutConfig::builder().operation_attempt_timeout(timeout).build())

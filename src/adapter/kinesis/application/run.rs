@@ -33,8 +33,8 @@ impl Time for ProcessTime {
 struct Shared {
     time: ProcessTime,
     is_stopping: AtomicBool,
-    /// True if the leader has given this worker a lease.
-    has_new: AtomicBool,
+    /// The leases that the leader has seen to be this worker's.
+    seen: Mutex<Option<Vec<String>>>,
     failure: Mutex<Option<Error>>,
 }
 
@@ -83,7 +83,7 @@ impl Application {
         let shared = Shared {
             time: ProcessTime(Instant::now()),
             is_stopping: AtomicBool::new(false),
-            has_new: AtomicBool::new(false),
+            seen: Mutex::new(None),
             failure: Mutex::new(None),
         };
         let mut member = Member::new(&self.settings, self.notes.clone());
@@ -103,8 +103,8 @@ impl Application {
         let mut leader = Leader::new(&self.settings, self.notes.clone());
         while !shared.is_stopping() {
             match leader.step(&mut stream, &self.table, &shared.time) {
-                Ok(false) => thread::sleep(SLEEP_MAX),
-                Ok(true) => shared.has_new.store(true, Ordering::Relaxed),
+                Ok(None) => thread::sleep(SLEEP_MAX),
+                Ok(seen) => *shared.seen.lock().unwrap_or_else(PoisonError::into_inner) = seen,
                 Err(error) => shared.fail(error),
             }
         }
@@ -151,8 +151,9 @@ impl Application {
             member.renew_if_due(&self.table, &shared.time)?;
             return Ok(Vec::new());
         }
-        if shared.has_new.swap(false, Ordering::Relaxed) {
-            member.discover_soon();
+        let seen = shared.seen.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(seen) = seen {
+            member.expect(seen);
         }
         member.step(&self.table, &shared.time)
     }

@@ -22,14 +22,14 @@ pub(super) struct Settings {
 }
 
 impl Settings {
-    /// The pause between two renewals.
-    pub(super) fn renew_every(&self) -> Duration {
-        self.failover / 3
+    /// The pause between two looks for new leases, of a worker that does not lead.
+    pub(super) fn discover_every(&self) -> Duration {
+        self.failover / 2
     }
 
-    /// The pause between two looks for new leases.
-    pub(super) fn discover_every(&self) -> Duration {
-        self.failover
+    /// The pause between two looks at who leads. Two may fail before another worker leads.
+    pub(super) fn lock_every(&self) -> Duration {
+        self.silence() / 3
     }
 
     /// How long this worker may be silent as the leader: 20 s with the usual failover time.

@@ -65,6 +65,8 @@ struct World {
     idle_after: Option<Duration>,
     spec: PipelineSpec,
     events: RefCell<Events>,
+    /// Number of calls to the tables.
+    calls: Cell<u64>,
 }
 
 struct SimWorker {
@@ -116,6 +118,7 @@ impl Reach {
         if is_dead(&self.worker) {
             return Err(TableError::Fatal(died()));
         }
+        world.calls.set(world.calls.get() + 1);
         if !world.faults.get() {
             return call(&world);
         }
@@ -245,14 +248,28 @@ impl World {
     fn run_for(&self, length: i64) {
         let end = self.now.get() + length;
         while self.depth.get() < 3 && self.now.get() < end {
-            self.turn();
+            self.turn_later();
         }
         self.now.set(self.now.get().max(end));
     }
 
+    /// Lets all workers do what is due in each tenth of a second, as their threads do.
+    fn run_evenly(&self, length: i64) {
+        let end = self.now.get() + length;
+        while self.now.get() < end {
+            (0..20 * self.workers.borrow().len()).for_each(|_| self.turn());
+            self.now.set(self.now.get() + 100);
+        }
+    }
+
+    /// One worker does something, a moment later.
+    fn turn_later(&self) {
+        self.now.set(self.now.get() + self.random.below(250) as i64);
+        self.turn();
+    }
+
     /// One worker does something.
     fn turn(&self) {
-        self.now.set(self.now.get() + self.random.below(250) as i64);
         let ready: Vec<_> =
             self.workers.borrow().iter().filter(|worker| !worker.busy.get()).cloned().collect();
         if ready.is_empty() {
@@ -284,9 +301,9 @@ impl World {
                     runs.push(ShardRun::new(taken, &settings, make, notes()));
                 }
             }),
-            3 if !worker.stopping.get() => leader.step(&mut stream, &table, &time).map(|has_new| {
-                if has_new {
-                    member.discover_soon();
+            3 if !worker.stopping.get() => leader.step(&mut stream, &table, &time).map(|seen| {
+                if let Some(seen) = seen {
+                    member.expect(seen);
                 }
             }),
             _ if runs.is_empty() => Ok(()),
@@ -678,10 +695,11 @@ fn push(shard: &mut SimShard, index: usize, arrival: i64, data: String) {
     shard.records.push((arrival, record));
 }
 
-fn run(seed: u64) -> Events {
-    let random = Random::new(seed ^ 0x6c65_6173_6500);
-    let (spec, idle_after) = random.pipeline();
-    let shards = shards(&random);
+fn begin(
+    random: Random,
+    shards: Vec<SimShard>,
+    (spec, idle_after): (PipelineSpec, Option<Duration>),
+) -> Rc<World> {
     let world = Rc::new(World {
         random,
         now: Cell::new(0),
@@ -697,13 +715,22 @@ fn run(seed: u64) -> Events {
         idle_after,
         spec,
         events: RefCell::default(),
+        calls: Cell::new(0),
     });
     WORLD.with(|slot| *slot.borrow_mut() = Some(world.clone()));
+    world
+}
+
+fn run(seed: u64) -> Events {
+    let random = Random::new(seed ^ 0x6c65_6173_6500);
+    let pipeline = random.pipeline();
+    let shards = shards(&random);
+    let world = begin(random, shards, pipeline);
     let last = world.shards.iter().flat_map(|shard| &shard.records).map(|(at, _)| *at).max();
     let calm = last.unwrap() + world.random.below(60_000) as i64;
     world.start_worker();
     while world.now.get() < calm {
-        world.turn();
+        world.turn_later();
         disturb(&world);
     }
     world.faults.set(false);
@@ -711,7 +738,7 @@ fn run(seed: u64) -> Events {
         world.start_worker();
     }
     while !world.is_done() {
-        world.turn();
+        world.turn_later();
         if world.workers.borrow().iter().all(|worker| worker.stopping.get()) {
             world.start_worker();
         }
@@ -719,7 +746,7 @@ fn run(seed: u64) -> Events {
     }
     world.workers.borrow().iter().for_each(|worker| worker.stopping.set(true));
     while !world.workers.borrow().is_empty() {
-        world.turn();
+        world.turn_later();
     }
     let records = world.shards.iter().flat_map(|shard| &shard.records);
     let expected = expected(records.map(|(_, record)| record));
@@ -746,6 +773,74 @@ fn disturb(world: &World) {
         4.. if count == 0 => world.start_worker(),
         _ => {}
     }
+}
+
+/// A world with 4 shards where nothing fails.
+fn calm(seed: u64, workers: u64) -> Rc<World> {
+    let mut shards = Vec::new();
+    for index in 0..4 {
+        let quarter = u128::MAX / 4;
+        let end = if index == 3 { u128::MAX } else { quarter * (index + 1) - 1 };
+        open(&mut shards, &[], HashRange { start: quarter * index, end }, 0);
+    }
+    let random = Random::new(seed);
+    let (spec, _) = random.pipeline();
+    let world = begin(random, shards, (spec, None));
+    world.faults.set(false);
+    for _ in 0..workers {
+        world.start_worker();
+        world.run_evenly(10_000 + world.random.below(30_000) as i64);
+    }
+    world.run_evenly(60_000);
+    world
+}
+
+#[test]
+fn s274_an_idle_shard_costs_at_most_22_calls_a_minute() {
+    let world = calm(1, 1);
+    world.calls.set(0);
+    world.run_evenly(600_000);
+    WORLD.with(|slot| *slot.borrow_mut() = None);
+    let calls = world.calls.get() as f64 / 10.0 / 4.0;
+    println!("{calls} calls a minute and shard");
+    assert!((15.0..=22.0).contains(&calls), "{calls} calls a minute and shard");
+}
+
+/// Kills a worker that does not lead. Returns the milliseconds until its leases were given to
+/// others, and until all shards were read again.
+fn takeover(seed: u64) -> (i64, i64) {
+    let world = calm(seed, 3);
+    let leader = (Kind::Coordinator, super::lock::LEADER.to_owned());
+    let leader = super::table::text(&world.rows.borrow()[&leader], "ownerName").unwrap().to_owned();
+    let follows = |worker: &Rc<SimWorker>| worker.name != leader;
+    let index = world.workers.borrow().iter().position(follows).unwrap();
+    let dead = world.workers.borrow_mut().remove(index).name.clone();
+    assert!(world.rows_of(&dead) > 0);
+    let killed_at = world.now.get();
+    let waited = |is_done: &dyn Fn() -> bool| {
+        while !is_done() {
+            world.run_evenly(100);
+            assert!(world.now.get() < killed_at + 120_000, "seed {seed}");
+        }
+        world.now.get() - killed_at
+    };
+    let taken = waited(&|| world.rows_of(&dead) == 0);
+    let runs = |worker: &Rc<SimWorker>| worker.parts.borrow().runs.len();
+    let read = waited(&|| world.workers.borrow().iter().map(runs).sum::<usize>() == 4);
+    WORLD.with(|slot| *slot.borrow_mut() = None);
+    (taken, read)
+}
+
+#[test]
+fn s275_the_leases_of_a_dead_worker_go_to_others_within_5_s_of_the_failover_time() {
+    let (mut taken, mut read): (Vec<i64>, Vec<i64>) = (0..60).map(takeover).unzip();
+    taken.sort_unstable();
+    read.sort_unstable();
+    let figures = [taken[30], taken[59], read[30], read[59]];
+    println!("given to others after {figures:?} ms (median, maximum), read after (the same)");
+    // A tenth of a second is the step of the simulation.
+    assert!(figures[1] <= FAILOVER + 5_000 + 200, "{figures:?}");
+    assert!(figures[3] <= FAILOVER + 10_000 + 400, "{figures:?}");
 }
 
 #[test]
