@@ -4,7 +4,7 @@
 While the records flow, workers of one application are killed, join and are told to end, a shard is split and two are merged. The
 partials of all shards, merged, must be what `streamgauge run` says of the same records, byte by byte. There is no Java. Then the same
 for a second application, which a real MultiLangDaemon has created and leads: a worker joins, gets a shard from it with its open
-windows, and goes on alone when the daemon ends.
+windows, both end a shard that is split, and the worker goes on alone when the daemon ends.
 Needs what setup.sh installs and start-kinesis.sh has started; run by scripts/test-kcl."""
 import json
 import os
@@ -22,7 +22,6 @@ NATIVE, MIXED = "shared", "mixed"
 RUN = pathlib.Path(os.environ["RUN_DIR"]) / "application"
 LEASES = "http://127.0.0.1:" + os.environ["P_DYNAMODB"]
 KEYS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_REGION": "us-east-1", "AWS_EC2_METADATA_DISABLED": "true"}
-GIVE_UP_SECONDS = 540
 # As most applications have it: its leader counts a worker as living for two reports.
 JAVA = "workerMetricsReporterFreqInMillis = 30000\nisGracefulLeaseHandoffEnabled = true\nfailoverTimeMillis = 4000"
 TABLES = boto3.client(
@@ -67,7 +66,7 @@ class Worker:
 
     def terminate(self):
         self.process.send_signal(signal.SIGTERM)
-        code = self.process.wait(30)
+        code = self.process.wait(kit.WAIT_SECONDS)
         assert code == 143, f"{self.name} ended with {code}: see {self.log.name}"
         kit.say(f"{self.name} told to end")
 
@@ -108,7 +107,7 @@ def wait_for_answers(name):
     expected = kit.answers("run", "--pipeline", str(RUN / "hits.toml"), str(RUN / name / "hits.jsonl"), "--output", "json")
     assert len(expected) > 50, expected
     try:
-        kit.wait_until(lambda: merged(name) == expected, "the batch answer", 60)
+        kit.wait_until(lambda: merged(name) == expected, "the batch answer")
     except AssertionError:
         kit.tell_difference(merged(name), expected)
         raise
@@ -135,28 +134,28 @@ def native(lines, workers):
         return workers[-1]
 
     first, second = start("n1"), start("n2")
-    kit.wait_until(lambda: held(NATIVE, "n1", "n2"), "two workers with shards", 60)
+    kit.wait_until(lambda: held(NATIVE, "n1", "n2"), "two workers with shards")
     kit.say("both workers have shards")
     producer = kit.Producer(lines)
     producer.start()
     producer.wait_for(0.2)
     first.kill()
-    kit.wait_until(lambda: held(NATIVE, "n2"), "the takeover", 60)
+    kit.wait_until(lambda: held(NATIVE, "n2"), "the takeover")
     kit.say(f"n2 has all shards at {producer.sent} records")
     third = start("n3")
     kit.split_and_merge()
-    kit.wait_until(lambda: held(NATIVE, "n2", "n3") and len(leases(NATIVE)) >= 7, "the third worker, and the shards that follow", 60)
+    kit.wait_until(lambda: held(NATIVE, "n2", "n3") and len(leases(NATIVE)) >= 7, "the third worker, and the shards that follow")
     kit.say(f"n3 has shards, and those that follow have rows, at {producer.sent} records")
     producer.wait_for(0.8)
     second.terminate()
-    kit.wait_until(lambda: held(NATIVE, "n3"), "what n2 gave back", 30)
+    kit.wait_until(lambda: held(NATIVE, "n3"), "what n2 gave back")
     fourth = start("n4")
     producer.wait_for(1)
     producer.join()
     expected = wait_for_answers(NATIVE)
-    kit.wait_until(lambda: held(NATIVE, "n3", "n4"), "shards for n4", 30)
+    kit.wait_until(lambda: held(NATIVE, "n3", "n4"), "shards for n4")
     third.terminate()
-    kit.wait_until(lambda: held(NATIVE, "n4"), "what n3 gave back", 30)
+    kit.wait_until(lambda: held(NATIVE, "n4"), "what n3 gave back")
     fourth.terminate()
     assert merged(NATIVE) == expected, "what came while the workers ended"
     assert not [row for row in leases(NATIVE).values() if "leaseOwner" in row], "every lease is given back"
@@ -193,13 +192,13 @@ def stage_two(expected, workers):
     shared += ["--state", str(RUN / "state-three"), "--out", str(out)]
     workers += [Worker("m1", alone), Worker("m2", shared)]
     rows = RUN / "merged.jsonl"
-    kit.wait_until(lambda: rows.exists() and rows.read_text().count("\n") > 20, "merged rows", 60)
+    kit.wait_until(lambda: rows.exists() and rows.read_text().count("\n") > 20, "merged rows")
     workers[-2].kill()
     workers.append(Worker("m1", alone))
     last = '{"start":"2030'
     expected = sorted(line for line in expected if last not in line)
-    kit.wait_until(lambda: [row for row in last_rows([rows]) if last not in row] == expected, "the merged rows of one process", 60)
-    kit.wait_until(lambda: [row for row in last_rows(out.glob("*.jsonl")) if last not in row] == expected, "those of an application", 60)
+    kit.wait_until(lambda: [row for row in last_rows([rows]) if last not in row] == expected, "the merged rows of one process")
+    kit.wait_until(lambda: [row for row in last_rows(out.glob("*.jsonl")) if last not in row] == expected, "those of an application")
     kit.say(f"{len(expected)} rows of the second stage are the batch answer's, of one process and of an application")
     for worker in workers[-4:]:
         worker.stop()
@@ -208,17 +207,24 @@ def stage_two(expected, workers):
 def mixed(lines, java, workers):
     """A worker of this crate beside the daemon, which leads, and then alone."""
     kit.STREAM, kit.RECORDS, kit.PUT_SECONDS = MIXED, len(lines), len(lines) / 1000
-    kit.wait_until(lambda: held(MIXED, "java"), "the daemon's leases", 90)
+    kit.wait_until(lambda: held(MIXED, "java"), "the daemon's leases")
     producer = kit.Producer(lines)
     producer.start()
-    kit.wait_until(lambda: set(checkpoints(MIXED)) & {"TRIM_HORIZON"} == set(), "the daemon's checkpoints", 60)
+    kit.wait_until(lambda: set(checkpoints(MIXED)) & {"TRIM_HORIZON"} == set(), "the daemon's checkpoints")
     kit.say(f"the daemon reads all shards, and leads, at {producer.sent} records")
     workers.append(Worker("n5", command("n5", MIXED)))
-    kit.wait_until(lambda: held(MIXED, "java", "n5"), "a shard that the daemon hands over", 60)
+    kit.wait_until(lambda: held(MIXED, "java", "n5"), "a shard that the daemon hands over")
     kit.say(f"n5 has a shard of the daemon's at {producer.sent} records")
+    # Each of the two ends a shard, and makes the rows of those that follow.
+    for shard in kit.open_shards():
+        kit.split(shard)
+    follow = {shard["ShardId"] for shard in kit.open_shards()}
+    assert len(follow) == 4, follow
+    kit.wait_until(lambda: follow <= set(leases(MIXED)) and held(MIXED, "java", "n5"), "the shards that follow")
+    kit.say(f"both have shards that follow at {producer.sent} records")
     time.sleep(3)
     java.terminate()
-    kit.wait_until(lambda: held(MIXED, "n5"), "the daemon's shards", 60)
+    kit.wait_until(lambda: held(MIXED, "n5"), "the daemon's shards")
     kit.say(f"n5 has all shards at {producer.sent} records")
     producer.wait_for(1)
     producer.join()
@@ -254,7 +260,7 @@ def check_single_table(expected, workers):
     line[line.index("--state") + 1], line[line.index("--partials") + 1] = str(RUN / "state-single"), str(RUN / name)
     workers.append(Worker("s1", line))
     merge = ("merge", "--pipeline", str(RUN / "hits.toml"), str(RUN / name))
-    kit.wait_until(lambda: (RUN / name).exists() and kit.answers(*merge) == expected, "the answers of the single table", 90)
+    kit.wait_until(lambda: (RUN / name).exists() and kit.answers(*merge) == expected, "the answers of the single table")
     workers[-1].terminate()
     rows = leases(name).values()
     assert all("entityType" in row and "leaseOwner" not in row for row in rows), rows
@@ -272,7 +278,7 @@ def check_refusals():
     ]:
         create_single_table(name, *rows)
         line = command("n9", NATIVE, application=name)
-        done = subprocess.run(line, capture_output=True, text=True, check=False, env={**os.environ, **KEYS}, timeout=60)
+        done = subprocess.run(line, capture_output=True, text=True, check=False, env={**os.environ, **KEYS}, timeout=kit.WAIT_SECONDS)
         assert done.returncode == 1 and reason in done.stderr, done
         kit.say(done.stderr.strip())
 
@@ -286,7 +292,7 @@ def begin():
 
 def main():
     begin()
-    beside_java = prepare(MIXED, 16_000, 2)
+    beside_java = prepare(MIXED, 24_000, 2)
     kcl = [str(kit.KIT / "start-multilang.sh"), MIXED, MIXED, "java", "--", kit.STREAMGAUGE, "kcl", *places(MIXED)]
     # It takes a minute until the daemon has its first lease.
     java = Worker("java", kcl, {"MORE_PROPERTIES": JAVA})
@@ -304,6 +310,4 @@ def main():
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGALRM, kit.give_up)
-    signal.alarm(GIVE_UP_SECONDS)
-    main()
+    kit.run_test(main, RUN)

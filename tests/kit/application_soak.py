@@ -4,7 +4,6 @@
 Records flow all the time. The partials of all shards, merged, must be what `streamgauge run` says of the same records, byte by byte.
 Needs what setup.sh (python node) installs and start-kinesis.sh has started; run by scripts/test soak. About 15 minutes."""
 import random
-import signal
 import time
 
 import application_end_to_end as application
@@ -36,11 +35,9 @@ def reshard(choose):
     if len(shards) > 4:
         one = choose.randrange(len(shards) - 1)
         kit.KINESIS.merge_shards(StreamName=kit.STREAM, ShardToMerge=shards[one]["ShardId"], AdjacentShardToMerge=shards[one + 1]["ShardId"])
+        kit.wait_for_stream()
     else:
-        shard = choose.choice(shards)
-        middle = (int(shard["HashKeyRange"]["StartingHashKey"]) + int(shard["HashKeyRange"]["EndingHashKey"])) // 2
-        kit.KINESIS.split_shard(StreamName=kit.STREAM, ShardToSplit=shard["ShardId"], NewStartingHashKey=str(middle))
-    kit.wait_for_stream()
+        kit.split(choose.choice(shards))
 
 
 def soak(workers):
@@ -89,6 +86,4 @@ def main():
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGALRM, kit.give_up)
-    signal.alarm(GIVE_UP_SECONDS)
-    main()
+    kit.run_test(main, application.RUN, GIVE_UP_SECONDS)

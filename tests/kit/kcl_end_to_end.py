@@ -26,7 +26,9 @@ STREAM = "hits"
 RECORDS = 100_000
 EVENT_STEP_MS = 10
 PUT_SECONDS = 100
-GIVE_UP_SECONDS = 540
+# Limits of a run that hangs: nothing is timed by them, and a busy machine stays far below.
+GIVE_UP_SECONDS = 1200
+WAIT_SECONDS = 300
 
 PIPELINE = """
 time = "ts"
@@ -146,7 +148,7 @@ class Daemon:
 
     def terminate(self, expected):
         self.process.send_signal(signal.SIGTERM)
-        code = self.process.wait(60)
+        code = self.process.wait(WAIT_SECONDS)
         say(f"{self.worker} ended with {code}")
         assert code == expected, f"{self.worker} ended with {code}"
 
@@ -161,14 +163,14 @@ def wait_for_children(daemons, count):
         return {daemon.worker: len(daemon.children()) for daemon in daemons if daemon.process.poll() is None}
 
     # Where the daemon that assigns leases has ended, nobody does for about two minutes.
-    wait_until(lambda: sum(children().values()) >= count, f"{count} shards", 300)
+    wait_until(lambda: sum(children().values()) >= count, f"{count} shards")
     say(f"shards at work: {children()}")
 
 
-def wait_until(holds, what, seconds):
-    end = time.monotonic() + seconds
+def wait_until(holds, what):
+    end = time.monotonic() + WAIT_SECONDS
     while not holds():
-        assert time.monotonic() < end, f"waited {seconds} s for {what}"
+        assert time.monotonic() < end, f"waited {WAIT_SECONDS} s for {what}"
         time.sleep(0.3)
 
 
@@ -178,15 +180,20 @@ def open_shards():
 
 
 def wait_for_stream(stream=None):
-    wait_until(lambda: KINESIS.describe_stream_summary(StreamName=stream or STREAM)["StreamDescriptionSummary"]["StreamStatus"] == "ACTIVE", "the stream", 30)
+    wait_until(lambda: KINESIS.describe_stream_summary(StreamName=stream or STREAM)["StreamDescriptionSummary"]["StreamStatus"] == "ACTIVE", "the stream")
+
+
+def split(shard):
+    """Splits a shard in the middle."""
+    span = shard["HashKeyRange"]
+    middle = (int(span["StartingHashKey"]) + int(span["EndingHashKey"])) // 2
+    KINESIS.split_shard(StreamName=STREAM, ShardToSplit=shard["ShardId"], NewStartingHashKey=str(middle))
+    wait_for_stream()
 
 
 def split_and_merge():
     first, *_, one, other = sorted(open_shards(), key=lambda shard: int(shard["HashKeyRange"]["StartingHashKey"]))
-    span = first["HashKeyRange"]
-    middle = (int(span["StartingHashKey"]) + int(span["EndingHashKey"])) // 2
-    KINESIS.split_shard(StreamName=STREAM, ShardToSplit=first["ShardId"], NewStartingHashKey=str(middle))
-    wait_for_stream()
+    split(first)
     KINESIS.merge_shards(StreamName=STREAM, ShardToMerge=one["ShardId"], AdjacentShardToMerge=other["ShardId"])
     wait_for_stream()
     say(f"split {first['ShardId']}, merged {one['ShardId']} and {other['ShardId']}")
@@ -220,23 +227,23 @@ def scenario(lines, daemons):
     time.sleep(20)
     producer = Producer(lines)
     producer.start()
-    wait_until(lambda: first.children() and second.children(), "both daemons to have shards", 150)
+    wait_until(lambda: first.children() and second.children(), "both daemons to have shards")
     wait_for_children(daemons, 4)
     producer.wait_for(0.25)
     if first.is_leader():
         first, second = second, first
-    wait_until(first.children, "a child", 60)
+    wait_until(first.children, "a child")
     victim = first.children()[0]
     os.kill(victim, signal.SIGKILL)
     say(f"killed child {victim} of {first.worker} at {producer.sent} records")
     # A daemon ends with its child. Whatever supervises it starts it again.
-    code = first.process.wait(60)
+    code = first.process.wait(WAIT_SECONDS)
     say(f"{first.worker} ended with {code}")
     first = start(first.worker)
     wait_for_children(daemons, 4)
     split_and_merge()
     producer.wait_for(0.6)
-    wait_until(lambda: len(state_keys()) == 7, "the state of 4 shards and 3 that follow", 90)
+    wait_until(lambda: len(state_keys()) == 7, "the state of 4 shards and 3 that follow")
     say(f"the shards that follow are at work at {producer.sent} records")
     producer.wait_for(0.75)
     second.terminate(143)
@@ -249,7 +256,7 @@ def scenario(lines, daemons):
     expected = answers("run", "--pipeline", str(RUN / "hits.toml"), str(RUN / "hits.jsonl"), "--output", "json")
     assert len(expected) > 300, expected
     try:
-        wait_until(lambda: merged() == expected, "the batch answer", 150)
+        wait_until(lambda: merged() == expected, "the batch answer")
     except AssertionError:
         tell_difference(merged(), expected)
         raise
@@ -339,7 +346,25 @@ def check_logs():
 
 
 def give_up(*_):
-    raise TimeoutError(f"not done after {GIVE_UP_SECONDS} s")
+    raise TimeoutError("the run hangs")
+
+
+def end_of_logs(folder):
+    """What the processes of a run said last."""
+    servers = pathlib.Path(os.environ["RUN_DIR"])
+    for path in sorted([*folder.glob("*.log"), *servers.glob("*.log")]):
+        print(f"--- {path.name}", *path.read_text(errors="replace").splitlines()[-15:], sep="\n", flush=True)
+
+
+def run_test(test, folder, seconds=GIVE_UP_SECONDS):
+    """Runs a test; where it fails, the logs in its folder say why."""
+    signal.signal(signal.SIGALRM, give_up)
+    signal.alarm(seconds)
+    try:
+        test()
+    except BaseException:
+        end_of_logs(folder)
+        raise
 
 
 def main():
@@ -362,6 +387,4 @@ def main():
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGALRM, give_up)
-    signal.alarm(GIVE_UP_SECONDS)
-    main()
+    run_test(main, RUN)

@@ -15,8 +15,8 @@ start() {
   "$KIT_DIR/venv/bin/moto_server" -H 127.0.0.1 -p "$P_DYNAMODB" > "$RUN_DIR/dynamodb.log" 2>&1 < /dev/null &
   echo $! > "$RUN_DIR/dynamodb.pid"
   for port in "$P_KINESIS" "$P_DYNAMODB"; do
-    for _ in $(seq 120); do listening "$port" && break; sleep 0.5; done
-    listening "$port" || { echo "nothing listens on port $port after 60 s: see $RUN_DIR/*.log" >&2; stop; exit 1; }
+    for _ in $(seq 600); do listening "$port" && break; sleep 0.5; done
+    listening "$port" || { echo "nothing listens on port $port after 300 s: see $RUN_DIR/*.log" >&2; stop; exit 1; }
   done
   echo up
 }

@@ -15,7 +15,7 @@ PLACE = ["--endpoint", os.environ["KINESIS"]]
 
 def streams(*arguments, code=0):
     command = [STREAMGAUGE, "streams", *arguments, *PLACE]
-    run = subprocess.run(command, env={**os.environ, **KEYS}, capture_output=True, text=True, timeout=120)
+    run = subprocess.run(command, env={**os.environ, **KEYS}, capture_output=True, text=True, timeout=kit.WAIT_SECONDS)
     assert run.returncode == code, f"{arguments} ended with {run.returncode}: {run.stderr}"
     return [json.loads(line) for line in run.stdout.splitlines()], run.stderr
 
@@ -32,7 +32,7 @@ def put(done):
         number += 50
         time.sleep(0.1)
     process.stdin.close()
-    assert process.wait(60) == 0
+    assert process.wait(kit.WAIT_SECONDS) == 0
 
 
 def check_scaling():
