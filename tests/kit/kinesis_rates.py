@@ -93,7 +93,7 @@ def measure(what, records, words, is_done=None):
         out.seek(0)
         assert code == (0 if is_done is None else 130), f"{code}: {err.read().decode()}"
         seconds = used.ru_utime + used.ru_stime
-        print(f"{what}: {records / seconds:,.0f} records per CPU second ({records:,} in {seconds:.2f} s), at most {used.ru_maxrss / 1024:.1f} MiB")
+        print(f"{what}: {records / seconds:,.0f} records per CPU second ({records:,} in {seconds:.2f} s)")
         return out.read()
 
 
