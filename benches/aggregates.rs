@@ -217,6 +217,47 @@ fn merges(group: &mut BenchmarkGroup<'_, WallTime>, hits: &[Hit]) {
     });
 }
 
+/// A slide of a window of 60 panes and its answer: by subtraction of a pane, and naively by merging
+/// all panes again.
+fn distinct_slides(group: &mut BenchmarkGroup<'_, WallTime>) {
+    const PANES: usize = 60;
+    for keys in [1_000u64, 10_000, 100_000] {
+        let users = distinct_value(|user: &u64| *user);
+        let pane = |number: u64| {
+            let mut pane = Aggregate::<u64>::init(&users);
+            (number * keys / 2..).take(keys as usize).for_each(|user| {
+                users.add(&mut pane, &user, Timestamp::from_millis(0));
+            });
+            pane
+        };
+        let panes: Vec<_> = (0..2 * PANES as u64).map(pane).collect();
+        let pane = |number: usize| &panes[number % panes.len()];
+        let inverse = Aggregate::<u64>::inverse(&users).expect("distinct counts are invertible");
+        let merge = |into: &mut _, from: &_| {
+            Aggregate::<u64>::merge(&users, into, from).expect("no limit is near");
+        };
+        let merged = |first: usize| {
+            let mut merged = pane(first).clone();
+            (first + 1..first + PANES).for_each(|number| merge(&mut merged, pane(number)));
+            Aggregate::<u64>::output(&users, &merged)
+        };
+        let mut sliding = panes[0].clone();
+        inverse.prepare(&mut sliding);
+        (1..PANES).for_each(|number| merge(&mut sliding, pane(number)));
+        let mut first = 0;
+        let mut slide = || {
+            assert!(inverse.subtract(&mut sliding, pane(first)), "it was merged");
+            merge(&mut sliding, pane(first + PANES));
+            first += 1;
+            Aggregate::<u64>::output(&users, &sliding)
+        };
+        assert_eq!(slide(), merged(1));
+        let name = |who: &str| format!("{who}/distinct, 60 panes of {keys}");
+        group.bench_function(name("streamgauge"), |b| b.iter(|| black_box(slide())));
+        group.bench_function(name("naive"), |b| b.iter(|| black_box(merged(0))));
+    }
+}
+
 pub(crate) fn benches(criterion: &mut Criterion) {
     let hits = hits();
     let mut group = criterion.benchmark_group("aggregates/add");
@@ -226,5 +267,8 @@ pub(crate) fn benches(criterion: &mut Criterion) {
     group.finish();
     let mut group = criterion.benchmark_group("aggregates/merge");
     merges(&mut group, &hits);
+    group.finish();
+    let mut group = criterion.benchmark_group("aggregates/slide");
+    distinct_slides(&mut group);
     group.finish();
 }

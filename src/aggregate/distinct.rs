@@ -3,9 +3,14 @@
 mod counted;
 mod counted_registers;
 mod hll;
+mod interval;
+mod sketch_queue;
 
 use self::counted::CountedKeys;
 use self::hll::{Hll, PRECISION_MAX, PRECISION_MIN};
+#[cfg(feature = "spec")]
+pub(crate) use self::interval::distinct_errors;
+use self::interval::interval;
 use super::extract::{ByReference, ByValue, KeyOf};
 use super::{Aggregate, Hints, Invertible, Persistence, Reductions};
 use crate::codec::{Reader, Writer};
@@ -134,16 +139,25 @@ impl State {
 /// Up to [`exact_up_to`](Distinct::exact_up_to) keys (default [`DISTINCT_EXACT_MAX`]) the answer is
 /// exact, `lower` = `value` = `upper`, except if the 64-bit hashes of two keys collide. With n keys
 /// the probability of that is below n² / 2^65, or 1 in 10^13 at the default. Past that the answer
-/// comes from a HyperLogLog sketch of 2^p registers: `lower` and `upper` are two standard errors
-/// (1.04 / sqrt(2^p), 0.81 % at the default p = 14) around it and hold with about 95 % confidence.
+/// comes from a HyperLogLog sketch of 2^p registers: `lower` and `upper` are 2.05 standard errors
+/// around it. The standard error follows from the Fisher information of the registers: it is 0.71 /
+/// sqrt(2^p) for few keys and 1.04 / sqrt(2^p) for many, 0.55 and 0.81 % at the default p = 14.
+///
+/// The interval holds with 95 % confidence for each answer, over the choice of the seed, if the
+/// keys do not depend on the seed (95.3 % or more of 4,000 trials at precisions 10 to 14 and any
+/// load of the registers). It is not for all answers at once: of many windows and groups one in
+/// twenty may lie outside. The union bound for m answers is a confidence of 1 - 0.05 m. All of 10
+/// answers hold with 95 % confidence in intervals 1.5 times as wide, of 100 in 1.9 times, of 1,000
+/// in 2.2 times. Certain for all at once is only that a sketch replaces more than
+/// [`exact_up_to`](Distinct::exact_up_to) keys, and `lower` is never below them.
 ///
 /// The answer depends only on the set of keys, bit by bit, not on their order, on batches, threads
 /// or merges: a sketch that replaces an exact count receives the hashes of its keys. With the
 /// public default seed, whoever chooses the keys can cause collisions. If keys come from outside,
 /// pass a secret seed to [`seeded`](Distinct::seeded).
 ///
-/// Memory: 9 to 20 bytes per key while exact, then 2^p bytes; 8 times as much for the single window
-/// that slides. Source: Flajolet, Fusy, Gandouet and Meunier 2007. The estimator is the composite
+/// Memory: 9 to 20 bytes per key while exact, then 2^p bytes. The single window that slides takes 8
+/// times as much, and 2^p bytes for each of its panes that is a sketch. Source: Flajolet, Fusy, Gandouet and Meunier 2007. The estimator is the composite
 /// one of DataSketches, which does not depend on the order of merges.
 ///
 /// # Example
@@ -371,13 +385,6 @@ impl<E> Distinct<E> {
     }
 }
 
-/// Returns two relative standard errors of the sketch's estimate. The asymptotic factor 1.039 =
-/// sqrt(3 ln 2 - 1) is raised to 1.08, which also covers the 2.3 % and 97.7 % quantiles that
-/// DataSketches measured at the smallest precisions, 10 to 12.
-fn error_of(precision: u8) -> f64 {
-    2.0 * 1.08 / 2f64.powi(i32::from(precision)).sqrt()
-}
-
 /// Returns the relative standard error of the sketch's estimate.
 fn standard_error(precision: u8) -> f64 {
     1.04 / 2f64.powi(i32::from(precision)).sqrt()
@@ -432,17 +439,15 @@ impl<R: ?Sized, E: KeyOf<R>> Aggregate<R> for Distinct<E> {
     }
 
     fn output(&self, accumulator: &DistinctAccumulator) -> Estimate<u64> {
-        let (certain, estimate, precision) = match &accumulator.0 {
+        let (certain, (estimate, precision)) = match &accumulator.0 {
             State::Exact(hashes) => return Estimate::exact(hashes.len() as u64),
-            State::Sketch(sketch) => (sketch.certain(), sketch.estimate(), sketch.precision()),
+            State::Sketch(sketch) => (sketch.certain(), sketch.estimate()),
             State::CountedKeys(counted) => match counted.count() {
                 Some(count) => return Estimate::exact(count),
-                None => (self.exact_max as u64 + 1, counted.estimate(), self.precision),
+                None => (self.exact_max as u64 + 1, counted.estimate()),
             },
         };
-        let error = error_of(precision);
-        let (lower, upper) =
-            ((estimate / (1.0 + error)).floor() as u64, (estimate / (1.0 - error)).ceil() as u64);
+        let (lower, upper) = interval(estimate, precision);
         Estimate {
             value: (estimate.round() as u64).max(certain),
             lower: lower.max(certain),

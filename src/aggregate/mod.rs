@@ -43,6 +43,8 @@ mod wide;
 
 pub use bools::{BoolAnd, BoolOr, bool_and, bool_or};
 pub use count::{Count, count};
+#[cfg(feature = "spec")]
+pub(crate) use distinct::distinct_errors;
 pub use distinct::{
     DISTINCT_EXACT_MAX, DISTINCT_PRECISION, Distinct, DistinctAccumulator, distinct, distinct_value,
 };

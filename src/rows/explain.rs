@@ -2,7 +2,7 @@
 
 use super::group_memory::GroupMemory;
 use super::row_aggregate::{Plan, StateSpec, TOP_ROWS_MIN};
-use crate::aggregate::{DEFAULT_ACCURACY, DISTINCT_EXACT_MAX, DISTINCT_PRECISION};
+use crate::aggregate::{DEFAULT_ACCURACY, DISTINCT_EXACT_MAX, DISTINCT_PRECISION, distinct_errors};
 use crate::engine::EngineOptions;
 use crate::query::aggregates::{Answer, Answers, Function};
 use crate::sketch::LogHistogram;
@@ -331,11 +331,13 @@ fn worth(function: &Function) -> String {
         }
         Function::Buckets(_) => "exact counts; two buckets for each doubling".into(),
         Function::Distinct(_) => format!(
-            "exact up to {DISTINCT_EXACT_MAX} distinct values, then HyperLogLog: {:.1} % either way with 95 % confidence",
-            2.0 * 104.0 / f64::from(1u32 << DISTINCT_PRECISION).sqrt()
+            "exact up to {DISTINCT_EXACT_MAX} distinct values, then HyperLogLog: {:.1} to {:.1} % \
+             either way, with 95 % confidence for each answer",
+            100.0 * distinct_errors(DISTINCT_PRECISION).start(),
+            100.0 * distinct_errors(DISTINCT_PRECISION).end()
         ),
         Function::Top { counters, .. } => format!(
-            "exact up to {counters} distinct values, then each count is at most 1/{} of all records too high, with certain bounds",
+            "exact up to {counters} distinct values, then each count is at most 1/{} of all records too high, with certain bounds for all of them at once",
             counters.saturating_add(1)
         ),
     }

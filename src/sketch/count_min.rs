@@ -26,10 +26,19 @@ const CACHED_BYTES: usize = 256 << 10;
 ///
 /// # Guarantee
 /// With `width` counters in each of `depth` rows and `total` the sum of all weights, `true <=
-/// estimate <= true + epsilon * total`, where `epsilon = e / width`. The left side is certain. The
-/// right side holds for each key with a probability of at least `confidence = 1 - e^-depth` over
-/// the choice of the [`Seed`] (Cormode and Muthukrishnan, *An improved data stream summary: the
-/// count-min sketch and its applications*, J. Algorithms 55, 2005, theorem 1).
+/// estimate <= true + epsilon * total`, where `epsilon = e / width`. The left side is certain, for
+/// all keys at once. The right side holds for each key with a probability of at least `confidence =
+/// 1 - e^-depth` over the choice of the [`Seed`] (Cormode and Muthukrishnan, *An improved data
+/// stream summary: the count-min sketch and its applications*, J. Algorithms 55, 2005, theorem 1).
+/// That is for records and a key that do not depend on the seed, and a hash that behaves as a
+/// random function.
+///
+/// *All keys at once*: for n keys that do not depend on the seed, it holds for all n with a
+/// probability of at least `1 - n * e^-depth` ([`confidence_of_all`](CountMin::confidence_of_all)),
+/// by the union bound, however their errors depend on each other. For a confidence c of all n, pass
+/// `1 - (1 - c) / n` to [`with_error`](CountMin::with_error): each 2.7 times more keys take one row
+/// more. Keys that are chosen by their estimates, such as those with the highest, depend on the
+/// seed: n is then the number of keys that they were chosen from.
 ///
 /// With [`exact_within`](CountMin::exact_within) it stores the keys themselves while they fit into
 /// a number of bytes. Until then every count is exact, for certain.
@@ -665,6 +674,23 @@ impl CountMin {
     /// ```
     pub fn confidence(&self) -> f64 {
         1.0 - (-(self.depth as f64)).exp()
+    }
+
+    /// Returns the probability that the lower bounds of this many keys hold at once: at least 1 -
+    /// keys * e^-depth, and 0 if that is negative. While [exact](CountMin::is_exact) they are
+    /// certain.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::sketch::CountMin;
+    /// let counts = CountMin::with_error(0.001, 0.99)?; // of one key
+    /// assert!(counts.confidence_of_all(10) < 0.94);
+    /// let counts = CountMin::with_error(0.001, 1.0 - 0.01 / 1000.0)?; // of all of a thousand
+    /// assert!(counts.confidence_of_all(1000) >= 0.99 && counts.depth() == 12);
+    /// # Ok::<(), streamgauge::Error>(())
+    /// ```
+    pub fn confidence_of_all(&self, keys: u64) -> f64 {
+        (1.0 - keys as f64 * (-(self.depth as f64)).exp()).max(0.0)
     }
 
     /// Returns the number of counters per row.

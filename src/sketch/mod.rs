@@ -16,6 +16,9 @@
 //! - For numbers: [`LogHistogram`]. Do not count rounded numbers with the other two.
 //! - For the *number* of different keys use [`distinct`](crate::aggregate).
 //!
+//! Bounds that are certain hold for all keys, quantiles and windows at once. Those of [`CountMin`]
+//! with a confidence hold for each key; [`CountMin::confidence_of_all`] is that of many at once.
+//!
 //! All sketches are deterministic: the same records in the same order give the same answers at any
 //! batch size, on any machine.
 

@@ -2,6 +2,7 @@
 //! run and 10,000 in the full one (`STREAMGAUGE_FULL=1`). Tolerances are computed from the number
 //! of trials, not written by hand.
 
+mod all_at_once;
 mod count_min;
 mod count_min_exact;
 mod distinct;

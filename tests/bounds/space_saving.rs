@@ -5,7 +5,7 @@ use streamgauge::sketch::SpaceSaving;
 use streamgauge::{ErrorKind, Seed};
 
 /// Checks everything that the documentation promises of a sketch, given the true counts.
-fn keeps_its_promises(
+pub(super) fn keeps_its_promises(
     sketch: &SpaceSaving<u64>,
     counts: &BTreeMap<u64, u64>,
 ) -> Result<(), String> {

@@ -155,7 +155,9 @@ def agrees(agg, got, want):
     if agg.check == "percentile":
         return got["lower"] <= want <= got["upper"] and near(got["value"], want, 0.005 + 1e-12)
     if agg.check == "distinct":
-        return got["lower"] <= want <= got["upper"] and (want > 1000 or got["value"] == want)
+        # An interval holds for 19 of 20 answers, and for several at once when it is wider (S370).
+        reach = 1.5 * max(got["upper"] - got["value"], got["value"] - got["lower"])
+        return abs(got["value"] - want) <= reach and (want > 1000 or got["value"] == want)
     raise ValueError(agg.check)
 
 

@@ -6,7 +6,8 @@
 //! left that they would be counted exactly. Then a sliding window merges its parts.
 
 use super::counted_registers::CountedRegisters;
-use super::hll::{Hll, PRECISION_MAX, PRECISION_MIN, coupon, coupons_max};
+use super::hll::{Hll, PRECISION_MAX, PRECISION_MIN, coupon, coupons_max, merge_registers};
+use super::sketch_queue::SketchQueue;
 use crate::hash::Map;
 
 /// The keys of the parts that are included.
@@ -17,10 +18,11 @@ pub(super) struct CountedKeys {
     /// The stable hash of each key and the number of parts that contain it. `None` once there were
     /// more than twice the keys that are counted exactly.
     hashes: Option<Map<u64, u32>>,
-    /// The registers of a sketch of all keys; `None` while there are few keys.
+    /// The registers of a sketch of the keys of all parts that are hashes; `None` while there are
+    /// few keys.
     registers: Option<Box<CountedRegisters>>,
-    /// The number of parts that are sketches. If there is one, the whole is a sketch, too.
-    sketches: usize,
+    /// The parts that are sketches. If there is one, the whole is a sketch, too.
+    sketches: SketchQueue,
 }
 
 impl CountedKeys {
@@ -33,14 +35,17 @@ impl CountedKeys {
             precision,
             hashes: Some(Map::default()),
             registers: None,
-            sketches: 0,
+            sketches: SketchQueue::default(),
         }
     }
 
     /// Adds a part of hashes. Returns false if there are too many keys for too few registers. The
-    /// merge of all parts is then the merge of [`few`](CountedKeys::few) or [`sketch`](CountedKeys::sketch)
-    /// and this part.
+    /// merge of all parts is then the merge of [`few`](CountedKeys::few) or
+    /// [`sketch`](CountedKeys::sketch) and this part.
     pub(super) fn enter_hashes(&mut self, part: &Map<u64, ()>) -> bool {
+        if self.hashes.is_none() {
+            self.count_registers();
+        }
         if let Some(registers) = &mut self.registers {
             registers.raise_all(part.keys().map(|hash| coupon(*hash)));
         }
@@ -77,10 +82,11 @@ impl CountedKeys {
     /// Adds a part that is a sketch. As [`enter_hashes`](CountedKeys::enter_hashes).
     pub(super) fn enter_sketch(&mut self, part: &Hll) -> bool {
         let Some(values) = self.values_of(part) else { return false };
-        let registers = self.count_registers();
-        registers.raise_all(present(values));
+        if self.hashes.as_ref().is_some_and(|known| !known.is_empty()) {
+            self.count_registers();
+        }
         self.hashes = None;
-        self.sketches += 1;
+        self.sketches.push(values);
         true
     }
 
@@ -112,18 +118,14 @@ impl CountedKeys {
         }
         match &mut self.registers {
             Some(registers) => registers.lower_all(part.keys().map(|hash| coupon(*hash))),
-            None => true,
+            None => self.hashes.is_some() || part.is_empty(),
         }
     }
 
-    /// Subtracts a part that is a sketch. As [`leave_hashes`](CountedKeys::leave_hashes).
+    /// Subtracts a part that is a sketch, the oldest of them. As
+    /// [`leave_hashes`](CountedKeys::leave_hashes).
     pub(super) fn leave_sketch(&mut self, part: &Hll) -> bool {
-        let (Some(values), Some(registers)) = (self.values_of(part), &mut self.registers) else {
-            return false;
-        };
-        let Some(sketches) = self.sketches.checked_sub(1) else { return false };
-        self.sketches = sketches;
-        registers.lower_all(present(values))
+        self.values_of(part).is_some() && self.sketches.pop()
     }
 
     /// Returns the keys' hashes, if there are few enough to count them exactly.
@@ -134,14 +136,14 @@ impl CountedKeys {
     /// Returns true if a sketch of the keys has registers, and no longer coupons.
     fn fills_registers(&self) -> bool {
         let coupons = self.registers.as_ref().map_or(0, |registers| registers.coupons());
-        self.sketches > 0 || coupons > coupons_max(self.precision)
+        !self.sketches.is_empty() || coupons > coupons_max(self.precision)
     }
 
     /// Returns true if the registers alone show that there are more keys than are counted exactly.
     fn are_many(&self) -> bool {
         // There are at least as many keys as coupons.
         let coupons = self.registers.as_ref().map_or(0, |registers| registers.coupons());
-        self.sketches > 0 || coupons > self.exact_max.max(coupons_max(self.precision))
+        !self.sketches.is_empty() || coupons > self.exact_max.max(coupons_max(self.precision))
     }
 
     /// Returns true if the answer of the merged parts is known. Merging keeps it known.
@@ -154,11 +156,14 @@ impl CountedKeys {
         self.few().map(|hashes| hashes.len() as u64)
     }
 
-    /// Returns the estimate of the sketch.
-    pub(super) fn estimate(&self) -> f64 {
+    /// Returns the estimate and the precision of the sketch, as [`Hll::estimate`] does.
+    pub(super) fn estimate(&self) -> (f64, u8) {
         match &self.registers {
-            Some(registers) if self.hashes.is_none() || self.fills_registers() => {
-                registers.estimate()
+            Some(registers)
+                if self.sketches.is_empty()
+                    && (self.hashes.is_none() || self.fills_registers()) =>
+            {
+                (registers.estimate(), self.precision)
             }
             _ => self.sketch().estimate(),
         }
@@ -167,6 +172,12 @@ impl CountedKeys {
     /// Returns the sketch of the keys.
     pub(super) fn sketch(&self) -> Hll {
         let certain = self.exact_max as u64 + 1;
+        if let Some(mut maximum) = self.sketches.maximum() {
+            if let Some(registers) = &self.registers {
+                merge_registers(&mut maximum, &registers.largest().collect::<Vec<_>>());
+            }
+            return Hll::of_registers(maximum, certain);
+        }
         match (&self.registers, &self.hashes) {
             (_, Some(hashes)) if !self.fills_registers() => {
                 Hll::of(self.precision, certain, hashes.keys().copied())
@@ -186,16 +197,9 @@ impl CountedKeys {
             .map_or(0, |hashes| hashes.capacity() / 7 * 8 * (size_of::<(u64, u32)>() + 1));
         size_of::<Self>()
             + hashes
+            + self.sketches.heap_bytes()
             + self.registers.as_ref().map_or(0, |registers| registers.resident_bytes())
     }
-}
-
-/// Returns registers as coupons, without empty ones.
-fn present(registers: &[u8]) -> impl Iterator<Item = (u32, u8)> {
-    (0..)
-        .zip(registers)
-        .filter(|(_, value)| **value > 0)
-        .map(|(register, value)| (register, *value))
 }
 
 #[cfg(test)]

@@ -207,10 +207,14 @@ impl Hll {
         }
     }
 
-    pub(super) fn estimate(&self) -> f64 {
+    /// Returns the estimate, and a precision at which registers would tell keys apart no better
+    /// than this sketch does.
+    pub(super) fn estimate(&self) -> (f64, u8) {
         match &self.form {
-            Form::Coupons(union) => union.composite_estimate(),
-            Form::Registers(registers) => estimate_of(&occurrences(registers)),
+            Form::Coupons(union) => (union.composite_estimate(), ADDRESS_BITS as u8),
+            Form::Registers(registers) => {
+                (estimate_of(&occurrences(registers)), precision_of(registers))
+            }
         }
     }
 
@@ -309,7 +313,7 @@ fn lower_registers(registers: &mut Box<[u8]>, precision: u8) {
 }
 
 /// Raises the registers to those of `from`, whose precision is at least as high.
-fn merge_registers(into: &mut [u8], from: &[u8]) {
+pub(super) fn merge_registers(into: &mut [u8], from: &[u8]) {
     for part in from.chunks(into.len().max(1)) {
         into.iter_mut().zip(part).for_each(|(into, from)| *into = (*into).max(*from));
     }
@@ -493,7 +497,7 @@ mod tests {
     }
 
     fn state(hll: &Hll) -> String {
-        format!("{} {:x} {}", hll.precision(), hll.estimate().to_bits(), hll.certain())
+        format!("{} {:x} {}", hll.precision(), hll.estimate().0.to_bits(), hll.certain())
     }
 
     proptest! {
@@ -563,7 +567,7 @@ mod tests {
             for ours in
                 [&merged, &hll(precision, 0..keys), &Hll::of(precision, 1, (0..keys).map(hash))]
             {
-                prop_assert_eq!(ours.estimate(), theirs.composite_estimate());
+                prop_assert_eq!(ours.estimate().0, theirs.composite_estimate());
                 let serial = theirs.to_sketch(HllType::Hll8).serialize();
                 match ours.registers() {
                     Some(registers) => prop_assert_eq!(registers, &serial[REGISTERS_AT..]),

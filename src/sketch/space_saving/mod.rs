@@ -36,6 +36,9 @@ const ROWS_PER_COUNTER: usize = 2;
 /// - every key that came more than `total / (capacity + 1)` times has a row;
 /// - both hold after any merges, where `total` is that of all merged streams.
 ///
+/// All of this is certain, for all keys at once, with any seed and for any records, also for those
+/// that were chosen by looking at the sketch.
+///
 /// The error is stored per key: a key that came early and often has an error of 0 or near 0.
 ///
 /// Space-saving is by Metwally, Agrawal and El Abbadi (*Efficient computation of frequent and top-k
