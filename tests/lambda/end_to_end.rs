@@ -77,6 +77,11 @@ impl Function {
     /// Invokes it with an event of a schedule.
     fn tick(&self) {
         let event = json!({ "version": "0", "detail-type": "Scheduled Event", "source": "aws.events", "detail": {} }).to_string();
+        println!("tick: {}", self.invoke(&event));
+    }
+
+    /// Invokes it with an event, and returns the line of the status.
+    fn invoke(&self, event: &str) -> String {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
         let head = format!(
             "POST /2015-03-31/functions/f/invocations HTTP/1.1\r\nHost: l\r\n\
@@ -86,7 +91,7 @@ impl Function {
         stream.write_all(format!("{head}{event}").as_bytes()).unwrap();
         let mut status = String::new();
         BufReader::new(stream).read_line(&mut status).unwrap();
-        println!("tick: {}", status.trim());
+        status.trim().to_owned()
     }
 
     /// Returns the answers in order of arrival, by stream and shard, without the source at the
@@ -256,6 +261,83 @@ fn s67_sliding_windows_with_a_store_equal_those_of_a_file() {
         );
     }
     assert_eq!(total(&answers), 4 * RECORDS as u64, "each record is in four windows");
+    fs::remove_dir_all(folder).unwrap();
+}
+
+/// Returns an event of Kafka with records of several partitions.
+fn event_of_kafka(records: &BTreeMap<usize, Vec<(usize, String)>>) -> String {
+    let records: serde_json::Map<String, Value> = records
+        .iter()
+        .map(|(partition, records)| {
+            let record = |(offset, line): &(usize, String)| {
+                json!({ "topic": "clicks", "partition": partition, "offset": offset, "timestamp": 1_700_000_100_000u64,
+                    "timestampType": "CREATE_TIME", "key": null, "headers": [],
+                    "value": base64_simd::STANDARD.encode_to_string(line) })
+            };
+            (format!("clicks-{partition}"), records.iter().map(record).collect())
+        })
+        .collect();
+    json!({ "eventSource": "aws:kafka", "eventSourceArn": "arn:aws:kafka:r:1:cluster/c/u",
+        "bootstrapServers": "b:9092", "records": records })
+    .to_string()
+}
+
+/// The replies of some invocations are lost, and the process is ended now and then. As a mapping of
+/// Kafka, an event whose reply was lost is sent again, with more records behind.
+#[test]
+#[ignore = "needs the kit: run by scripts/test-lambda"]
+fn s67_s335_events_of_kafka_with_a_store_equal_a_file_for_each_partition() {
+    let folder = folder("kafka");
+    let text = "time = \"ts\"\ntime_format = \"ms\"\nwindow = \"10s\"\nevery = \"5s\"\n\
+                group = \"page\"\nagg = \"count, p90(n), distinct(user)\"\n";
+    let path = pipeline(&folder, text);
+    let state = folder.join("state");
+    let variables = [
+        ("STREAMGAUGE_PIPELINE", path.as_str()),
+        ("STREAMGAUGE_SOURCE", "1"),
+        ("STREAMGAUGE_MODE", "store"),
+        ("STREAMGAUGE_STATE", state.to_str().unwrap()),
+        ("STREAMGAUGE_IDLE", "0s"),
+    ];
+    let function = Function::start(&folder, &variables);
+    let mut lines: Vec<Vec<String>> = vec![Vec::new(); 3];
+    let mut pending: BTreeMap<usize, Vec<(usize, String)>> = BTreeMap::new();
+    let mut lost = 0;
+    for index in 0..RECORDS {
+        let partition = index * index % 7 % 3;
+        // Offsets have holes, as after transactions.
+        let offset = lines[partition].len() * 2;
+        let line = json!({ "page": format!("/p{}", index % 11), "user": format!("u{}", index % 23),
+            "n": index, "ts": 1_700_000_000_000u64 + index as u64 * 70 })
+        .to_string();
+        lines[partition].push(line.clone());
+        pending.entry(partition).or_default().push((offset, line));
+        if index % 25 == 24 {
+            match function.invoke(&event_of_kafka(&pending)).contains(" 200 ") {
+                true => pending.clear(),
+                false => lost += 1,
+            }
+        }
+    }
+    if !pending.is_empty() {
+        let repeated = (0..5).any(|_| function.invoke(&event_of_kafka(&pending)).contains(" 200 "));
+        assert!(repeated, "the last event is taken");
+    }
+    assert!(lost > 2, "replies are lost: {lost}");
+    function.tick();
+    function.tick();
+    let mut answers: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for line in fs::read_to_string(&function.output).unwrap().lines() {
+        let (source, rest) =
+            line.strip_prefix("{\"source\":\"").unwrap().split_once("\",").unwrap();
+        let partition = source.rsplit('/').next().unwrap_or_default().to_owned();
+        answers.entry(partition).or_default().push(format!("{{{rest}"));
+    }
+    for (partition, lines) in lines.iter().enumerate() {
+        let expected = run_over(lines, &folder, &["--pipeline", &path]);
+        assert_eq!(answers.get(&format!("clicks-{partition}")), Some(&expected), "{partition}");
+    }
+    assert_eq!(total(&answers), 2 * RECORDS as u64, "each record is in two windows");
     fs::remove_dir_all(folder).unwrap();
 }
 

@@ -7,9 +7,10 @@ use rdkafka::error::KafkaError;
 use std::path::Path;
 use std::{env, fmt, fs};
 
-/// The variables of the environment that name the brokers, and a file of properties.
+/// The variables of the environment that name the brokers, a file of properties, and a command.
 const BROKERS: &str = "STREAMGAUGE_KAFKA_BROKERS";
 const CONFIG: &str = "STREAMGAUGE_KAFKA_CONFIG";
+const TOKEN_COMMAND: &str = "STREAMGAUGE_KAFKA_TOKEN_COMMAND";
 
 /// Parts of the names of properties whose values may be secrets.
 const SECRET: [&str; 5] = ["password", "secret", "token", "pem", "jaas"];
@@ -28,11 +29,16 @@ pub struct TopicOptions {
     pub group: Option<String>,
     /// Further properties of librdkafka, such as `client.id`.
     pub properties: Vec<(String, String)>,
+    /// A command of the shell that writes a token, for `sasl.mechanism=OAUTHBEARER`, as with Amazon
+    /// MSK: bare, or as `{"token":"...","expires_ms":1796000000000,"principal":"..."}`. A token of
+    /// which no end is known lasts 15 minutes.
+    pub token_command: Option<String>,
 }
 
 impl TopicOptions {
     /// Returns the options that the environment names: `STREAMGAUGE_KAFKA_BROKERS` has the brokers,
-    /// and `STREAMGAUGE_KAFKA_CONFIG` the name of a [file](TopicOptions::read) of properties.
+    /// `STREAMGAUGE_KAFKA_CONFIG` the name of a [file](TopicOptions::read) of properties, and
+    /// `STREAMGAUGE_KAFKA_TOKEN_COMMAND` the [command](TopicOptions::token_command) of tokens.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument) without brokers, and those
@@ -43,6 +49,7 @@ impl TopicOptions {
             options.read(Path::new(&path)).map_err(|error| error.at(CONFIG))?;
         }
         options.brokers = env::var(BROKERS).unwrap_or_default();
+        options.token_command = env::var(TOKEN_COMMAND).ok();
         if options.brokers.is_empty() {
             let message = format!("the brokers are not known: set {BROKERS} to HOST:PORT,...");
             return Err(Error::invalid(message));
@@ -133,15 +140,18 @@ fn resolved(name: &str, value: &str) -> Result<String, Error> {
 
 /// Returns the error of a client that cannot be made, without the values of secrets.
 pub(crate) fn cannot_be_made(error: KafkaError) -> Error {
-    Error::invalid(match error {
+    let reason = match error {
         KafkaError::ClientConfig(_, _, name, _) if is_secret(&name) => {
-            format!("the client cannot be made: the value of {name} is not accepted")
+            format!("the value of {name} is not accepted")
         }
-        KafkaError::ClientConfig(_, reason, ..) => {
-            format!("the client cannot be made: {reason}")
-        }
-        error => format!("the client cannot be made: {error}"),
-    })
+        KafkaError::ClientConfig(_, reason, ..) => reason,
+        error => error.to_string(),
+    };
+    let advice = match reason.contains("build time") || reason.contains("No provider for SASL") {
+        true => "; TLS, SCRAM and OAUTHBEARER need a build with the feature kafka-tls",
+        false => "",
+    };
+    Error::invalid(format!("the client cannot be made: {reason}{advice}"))
 }
 
 fn is_secret(name: &str) -> bool {

@@ -2,7 +2,7 @@
 
 use super::events::Events;
 use super::read_topic::{ReadTopic, TopicEvent, shard_of};
-use crate::adapter::brokers::{TopicOptions, cannot_be_made, failed, is_final};
+use crate::adapter::brokers::{Tokens, TopicOptions, cannot_be_made, failed, is_final};
 use crate::adapter::transport::payloads::Payloads;
 use crate::error::{Error, ErrorKind};
 use crate::record::{Position, Record, Sequence, ShardId};
@@ -22,6 +22,13 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 /// Number of attempts of such a question, for example while a partition has no leader.
 const TRIES: u32 = 4;
 const PAUSE: Duration = Duration::from_millis(500);
+
+/// How often, and how long at most each time, the first token is waited for.
+const TOKEN_POLLS: u32 = 20;
+const TOKEN_POLL: Duration = Duration::from_millis(200);
+
+/// How many events of the client are read for the reason of an error.
+const NOTE_POLLS: u32 = 100;
 
 /// Maximum number of records that one call of [`ReadTopic::poll`] returns.
 const RECORDS_MAX: usize = 8_192;
@@ -48,6 +55,8 @@ pub struct TopicClient {
     payloads: Payloads,
     /// True if a group assigns the partitions.
     is_member: bool,
+    /// True once partitions are delivered.
+    has_begun: bool,
 }
 
 impl TopicClient {
@@ -75,8 +84,10 @@ impl TopicClient {
             config.set("max.poll.interval.ms", "86400000");
         }
         options.apply(&mut config, &OWN_PROPERTIES)?;
+        let tokens = Tokens::new(options.token_command.as_deref());
         let consumer: BaseConsumer<Events> =
-            config.create_with_context(Events::default()).map_err(cannot_be_made)?;
+            config.create_with_context(Events::new(tokens)).map_err(cannot_be_made)?;
+        wait_for_token(&consumer)?;
         let is_member = options.group.is_some();
         if is_member {
             consumer.subscribe(&[topic]).map_err(failed)?;
@@ -87,6 +98,7 @@ impl TopicClient {
             shards: BTreeMap::new(),
             payloads: Payloads::default(),
             is_member,
+            has_begun: false,
         })
     }
 
@@ -110,10 +122,28 @@ impl TopicClient {
         loop {
             match ask(self) {
                 Ok(answer) => return Ok(answer),
-                Err(error) if tries >= TRIES || is_final(&error) => return Err(failed(error)),
+                Err(error) if tries >= TRIES || is_final(&error) => {
+                    return Err(self.explained(error));
+                }
                 Err(_) => std::thread::sleep(PAUSE),
             }
             tries += 1;
+        }
+    }
+
+    /// Returns the error of a question. Before the first record is delivered, what the client has
+    /// noted says why no broker answers, such as a wrong password.
+    fn explained(&self, error: KafkaError) -> Error {
+        let error = failed(error);
+        if self.has_begun {
+            return error;
+        }
+        for _ in 0..NOTE_POLLS {
+            self.consumer.poll(Duration::ZERO);
+        }
+        match last_note(&self.consumer) {
+            Some(note) => Error::new(error.kind(), format!("{} ({note})", error.message())),
+            None => error,
         }
     }
 
@@ -156,6 +186,7 @@ impl ReadTopic for TopicClient {
     }
 
     fn begin(&mut self, partitions: &[(i32, u64)]) -> Result<(), Error> {
+        self.has_begun = true;
         let list = self.list(offsets(partitions));
         let begun = match self.is_member && !self.is_cooperative() {
             true => self.consumer.assign(&list),
@@ -239,6 +270,34 @@ impl fmt::Debug for TopicClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TopicClient").field("topic", &self.topic).finish_non_exhaustive()
     }
+}
+
+/// Lets the client get its first token, without which no question is answered. Only `poll` runs the
+/// command.
+fn wait_for_token(consumer: &BaseConsumer<Events>) -> Result<(), Error> {
+    for _ in 0..TOKEN_POLLS {
+        if !consumer.context().tokens.is_waiting() {
+            return Ok(());
+        }
+        if let Some(Err(error)) = consumer.poll(TOKEN_POLL) {
+            check_survives(error)?;
+        }
+    }
+    let said = last_note(consumer);
+    let message =
+        format!("Kafka: there is no token: {}", said.as_deref().unwrap_or("no command was run"));
+    Err(Error::new(ErrorKind::Io, message))
+}
+
+/// Returns the last thing that the client has noted, and forgets the others. That all connections
+/// are down follows from what it has noted before.
+fn last_note(consumer: &BaseConsumer<Events>) -> Option<String> {
+    let notes = consumer.context().take().into_iter().rev();
+    let mut notes = notes.filter_map(|event| match event {
+        TopicEvent::Note(note) => Some(note),
+        _ => None,
+    });
+    notes.find(|note| !note.contains("AllBrokersDown"))
 }
 
 fn offset(next: u64) -> Offset {

@@ -1,12 +1,15 @@
 //! What librdkafka tells in callbacks. They run inside of `poll`, so they only take notes.
 
 use super::read_topic::TopicEvent;
+use crate::adapter::brokers::Tokens;
+use rdkafka::client::OAuthToken;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, RebalanceProtocol};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{ClientContext, TopicPartitionList};
 use std::collections::BTreeMap;
+use std::error::Error;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -26,9 +29,14 @@ pub(super) struct Events {
     noted: Mutex<BTreeMap<Option<i32>, Instant>>,
     /// True while the consumer closes: nobody answers later.
     is_closing: AtomicBool,
+    pub(super) tokens: Tokens,
 }
 
 impl Events {
+    pub(super) fn new(tokens: Tokens) -> Self {
+        Events { tokens, ..Events::default() }
+    }
+
     pub(super) fn take(&self) -> Vec<TopicEvent> {
         std::mem::take(&mut *self.pending.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -57,6 +65,12 @@ impl Events {
 }
 
 impl ClientContext for Events {
+    const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
+
+    fn generate_oauth_token(&self, _: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
+        self.tokens.next()
+    }
+
     fn log(&self, _: RDKafkaLogLevel, facility: &str, message: &str) {
         // Errors come to `error`, too.
         if !matches!(facility, "FAIL" | "ERROR") {

@@ -86,6 +86,7 @@ fn options(topic: &TopicArguments) -> Result<TopicOptions, Failure> {
     let mut options = TopicOptions::default();
     options.brokers.clone_from(&topic.brokers);
     options.group.clone_from(&topic.consumer_group);
+    options.token_command.clone_from(&topic.token_command);
     if let Some(path) = &topic.config {
         options.read(path).map_err(|error| Failure::Usage(format!("--config {error}")))?;
     }

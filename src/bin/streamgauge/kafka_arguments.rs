@@ -65,9 +65,12 @@ pub(crate) struct TopicArguments {
     #[arg(long = "set", value_name = "NAME=VALUE", value_parser = TopicOptions::property)]
     pub(crate) properties: Vec<(String, String)>,
     /// Read properties of librdkafka from a file of lines NAME=VALUE, for what should not be on a
-    /// command line
+    /// command line. A value ${env:NAME} is that of a variable, ${file:PATH} the content of a file
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
+    /// A command that writes a token, for sasl.mechanism=OAUTHBEARER, as with Amazon MSK
+    #[arg(long, value_name = "COMMAND")]
+    pub(crate) token_command: Option<String>,
 }
 
 /// Sets what is the usual packing of a topic.

@@ -4,6 +4,7 @@
 //   abort TOPIC COUNT                          a transaction with that many records of another user, aborted
 //   tombstones TOPIC COUNT                     deletions of keys
 //   last TOPIC PATH                            writes the last value of each key to a file, a line each
+//   scram USER PASSWORD                        a user of SCRAM-SHA-512
 //   lag GROUP TOPIC                            records behind the end by the group's committed offsets
 import java.io.BufferedReader;
 import java.io.InputStreamReader;
@@ -24,6 +25,9 @@ import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.NewPartitions;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.admin.OffsetSpec;
+import org.apache.kafka.clients.admin.ScramCredentialInfo;
+import org.apache.kafka.clients.admin.ScramMechanism;
+import org.apache.kafka.clients.admin.UserScramCredentialUpsertion;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
@@ -119,6 +123,11 @@ class Topic {
                     for (int i = 0; i < Integer.parseInt(words[2]); i++) producer.send(new ProducerRecord<>(topic, "u" + i, null));
                 }
                 return "";
+            case "scram": {
+                ScramCredentialInfo info = new ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, 4096);
+                admin.alterUserScramCredentials(List.of(new UserScramCredentialUpsertion(words[1], info, words[2]))).all().get();
+                return "";
+            }
             case "last": {
                 Properties properties = properties(words, 3);
                 Map<String, String> last = new HashMap<>();

@@ -1,7 +1,8 @@
 //! The producer that outputs share, and what each of them waits for.
 
-use crate::adapter::brokers::{TopicOptions, cannot_be_made, failed_at};
+use crate::adapter::brokers::{Tokens, TopicOptions, cannot_be_made, failed_at};
 use crate::error::Error;
+use rdkafka::client::OAuthToken;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::DeliveryResult;
 use rdkafka::producer::{BaseRecord, Producer, ProducerContext, ThreadedProducer};
@@ -56,8 +57,9 @@ impl TopicProducer {
         let mut options = options.clone();
         options.properties.retain(|(name, _)| !OF_READERS.contains(&name.as_str()));
         options.apply(&mut config, &OWN_PROPERTIES)?;
+        let tokens = Tokens::new(options.token_command.as_deref());
         let producer: ThreadedProducer<Reports> =
-            config.create_with_context(Reports).map_err(cannot_be_made)?;
+            config.create_with_context(Reports(tokens)).map_err(cannot_be_made)?;
         Ok(TopicProducer { producer: Arc::new(producer) })
     }
 
@@ -198,10 +200,19 @@ impl Deliveries {
     }
 }
 
-/// Hears what became of each record.
-struct Reports;
+/// Hears what became of each record, and gets tokens.
+struct Reports(Tokens);
 
-impl ClientContext for Reports {}
+impl ClientContext for Reports {
+    const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
+
+    fn generate_oauth_token(
+        &self,
+        _: Option<&str>,
+    ) -> Result<OAuthToken, Box<dyn std::error::Error>> {
+        self.0.next()
+    }
+}
 
 impl ProducerContext for Reports {
     type DeliveryOpaque = Box<(Arc<Deliveries>, usize)>;
