@@ -32,6 +32,15 @@ impl Hints {
     }
 }
 
+/// What an aggregate reads for a record, in the order in which it is found.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Reads {
+    /// The place in an index.
+    Place,
+    /// The row, which is found by that place.
+    Row,
+}
+
 /// An aggregate that knows how much a merge can make an accumulator grow: the aggregates of a
 /// declared pipeline, whose blocks may be aggregated on any thread and merged.
 #[cfg(feature = "spec")]

@@ -84,7 +84,7 @@ pub(crate) use extrema::Ranked;
 pub(crate) use group_by::OrderedGroups;
 #[cfg(feature = "spec")]
 pub(crate) use hints::Growth;
-pub(crate) use hints::Hints;
+pub(crate) use hints::{Hints, Reads};
 #[cfg(feature = "spec")]
 pub(crate) use max_by::KeptValue;
 #[cfg(feature = "spec")]
@@ -281,6 +281,23 @@ pub trait Aggregate<R: ?Sized> {
     /// ```
     fn per_group(&self) -> Option<&dyn PerGroup<R, Self::Accumulator>> {
         None
+    }
+
+    /// Returns true if an accumulator has so much memory that [`prefetch`](Aggregate::prefetch)
+    /// before a number of records saves time. Not part of the public interface. Default: false.
+    #[doc(hidden)]
+    #[inline]
+    fn is_spread(&self, accumulator: &Self::Accumulator) -> bool {
+        let _ = accumulator;
+        false
+    }
+
+    /// Asks the CPU to load what adding the record reads. Not part of the public interface.
+    /// Default: nothing is loaded.
+    #[doc(hidden)]
+    #[inline]
+    fn prefetch(&self, accumulator: &Self::Accumulator, record: &R, reads: hints::Reads) {
+        let _ = (accumulator, record, reads);
     }
 
     /// Calls a visitor with the parts of the aggregate, one for each group. Not part of the public

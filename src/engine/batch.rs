@@ -1,7 +1,7 @@
 //! Batches of records, for the parts of a batch that only need adding.
 
 use super::{Engine, Outcome, Shard};
-use crate::aggregate::Aggregate;
+use crate::aggregate::{Aggregate, Reads};
 use crate::error::Error;
 use crate::time::Timestamp;
 use crate::window::TwoStacks;
@@ -120,6 +120,14 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         Ok(())
     }
 
+    /// Returns true if a batch is faster to add than its records, because the memory of the latest
+    /// pane is far from the CPU.
+    #[cfg(feature = "spec")]
+    pub(crate) fn is_spread(&self) -> bool {
+        let latest = self.panes.range(i64::MIN, i64::MAX).next_back();
+        latest.is_some_and(|(_, accumulator)| self.aggregate.is_spread(accumulator))
+    }
+
     /// Adds records from the front while each goes into a recently used pane and changes nothing
     /// else: no window fires, for the first time or again, no record is refused, and no measurement
     /// is due. Returns the number of added records. [`push`](Engine::push) decides on the record
@@ -189,6 +197,9 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
             return Stretch::Short;
         }
         let aggregate = &self.aggregate;
+        if aggregate.is_spread(accumulator) {
+            prefetch(aggregate, accumulator, (batch, start..start + length));
+        }
         let added = batch.each(start..start + length, |record, time| {
             aggregate.try_add(accumulator, record, time).is_ok()
         });
@@ -246,6 +257,22 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
             stacks.touch(earliest.as_millis());
         }
         added
+    }
+}
+
+/// Asks the CPU to load what adding the records in a range reads: first all places, so that their
+/// cache misses overlap, then all rows.
+#[inline(never)]
+fn prefetch<R: ?Sized, A: Aggregate<R>>(
+    aggregate: &A,
+    accumulator: &A::Accumulator,
+    (batch, range): (&mut impl Batch<R>, Range<usize>),
+) {
+    for reads in [Reads::Place, Reads::Row] {
+        batch.each(range.clone(), |record, _| {
+            aggregate.prefetch(accumulator, record, reads);
+            true
+        });
     }
 }
 

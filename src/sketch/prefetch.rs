@@ -8,17 +8,19 @@
     expect(unsafe_code, reason = "a hint needs the intrinsic; the gain is above")
 )]
 
-/// Asks the CPU to load the item's cache line. Does nothing if the index is out of range.
+/// The bytes of a cache line.
+const LINE: usize = 64;
+
+/// Asks the CPU to load the cache lines of the item. Does nothing if the index is out of range.
 #[inline(always)]
 pub(crate) fn prefetch<T>(items: &[T], index: usize) {
     #[cfg(target_arch = "x86_64")]
     if let Some(item) = items.get(index) {
-        // SAFETY: the instruction is part of every x86-64 CPU (SSE), the address is that of a live
-        // reference, and a prefetch accesses no memory as far as the language can tell.
-        unsafe {
-            std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(
-                std::ptr::from_ref(item).cast(),
-            )
+        for start in (0..size_of::<T>()).step_by(LINE) {
+            let line = std::ptr::from_ref(item).cast::<i8>().wrapping_add(start);
+            // SAFETY: the instruction is part of every x86-64 CPU (SSE), the address is inside of a
+            // live reference, and a prefetch accesses no memory as far as the language can tell.
+            unsafe { std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(line) }
         }
     }
     #[cfg(not(target_arch = "x86_64"))]

@@ -4,6 +4,7 @@ use crate::adapter::files::blocks::Piece;
 use crate::adapter::files::buffers::Buffers;
 use crate::adapter::files::fetcher::Fetched;
 use crate::adapter::files::preaggregated::{ARRIVAL, PreaggregatedBlock, Preaggregating};
+use crate::error::Error;
 use crate::formats::decode::{Decoder, RecordSpan, Records, TakeRecords};
 use crate::formats::decode_error::DecodeError;
 use crate::parallel::Work;
@@ -42,6 +43,63 @@ pub(super) struct Made {
     pub(super) flawed: Vec<Flawed>,
     /// Lines of the block.
     pub(super) lines: u64,
+}
+
+impl Made {
+    fn new(thread: usize, preparer: &RowPreparer) -> Self {
+        Made {
+            thread,
+            preaggregated: None,
+            rows: PreparedRows::new(preparer),
+            places: Vec::new(),
+            flawed: Vec::new(),
+            lines: 0,
+        }
+    }
+
+    /// Decodes the block and prepares its rows.
+    fn prepare(
+        &mut self,
+        preparer: &RowPreparer,
+        records: Records<'_>,
+        (decoder, row): (&mut Decoder, &mut Row),
+    ) {
+        self.places.clear();
+        self.flawed.clear();
+        self.rows.begin(records.block);
+        let Ok(lines) = records.decode(decoder, row, &mut Prepare { preparer, made: self });
+        self.lines = lines;
+    }
+
+    /// Releases the block, so that its buffer can be reused.
+    fn release_block(&mut self) {
+        self.rows.begin(&Block::default());
+    }
+}
+
+/// Blocks that are prepared by the thread that applies them.
+pub(super) struct OwnBlocks {
+    preparer: Arc<RowPreparer>,
+    made: Made,
+}
+
+impl OwnBlocks {
+    pub(super) fn new(preparer: Arc<RowPreparer>) -> Self {
+        OwnBlocks { made: Made::new(0, &preparer), preparer }
+    }
+
+    /// Decodes a block, prepares its rows and calls `take` with them.
+    pub(super) fn prepared(
+        &mut self,
+        records: Records<'_>,
+        with: (&mut Decoder, &mut Row),
+        take: impl FnOnce(&mut Made) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        self.made.prepare(&self.preparer, records, with);
+        let taken = take(&mut self.made);
+        self.made.release_block();
+        taken
+    }
 }
 
 /// The work that the threads share.
@@ -91,33 +149,13 @@ impl Preparing {
     fn room(&self, thread: usize) -> Made {
         let mut spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner);
         let own = spare.iter().position(|made| made.thread == thread);
-        own.map(|index| spare.swap_remove(index)).unwrap_or_else(|| Made {
-            thread,
-            preaggregated: None,
-            rows: PreparedRows::new(&self.preparer),
-            places: Vec::new(),
-            flawed: Vec::new(),
-            lines: 0,
-        })
-    }
-
-    /// Decodes the block and prepares its rows.
-    fn prepare(
-        &self,
-        Tools { decoder, row, .. }: &mut Tools,
-        records: Records<'_>,
-        made: &mut Made,
-    ) {
-        made.rows.begin(records.block);
-        let Ok(lines) =
-            records.decode(decoder, row, &mut Prepare { preparer: &self.preparer, made });
-        made.lines = lines;
+        own.map(|index| spare.swap_remove(index))
+            .unwrap_or_else(|| Made::new(thread, &self.preparer))
     }
 
     /// Takes back a result that was used.
     pub(super) fn give_back(&self, mut made: Made) {
-        // The block is released, so that its buffer can be reused.
-        made.rows.begin(&Block::default());
+        made.release_block();
         self.spare.lock().unwrap_or_else(PoisonError::into_inner).push(made);
     }
 }
@@ -164,8 +202,6 @@ impl Work for Preparing {
         let unread = fetched.unread().cloned();
         fetched.read(&mut tools.buffers);
         let mut made = self.room(tools.thread);
-        made.places.clear();
-        made.flawed.clear();
         made.preaggregated = None;
         let Ok(Piece::Block(block)) = &fetched.piece else {
             return PreparedPiece { fetched, made };
@@ -174,7 +210,7 @@ impl Work for Preparing {
         made.preaggregated =
             self.preaggregating.block(records, (&mut tools.decoder, &mut tools.row));
         if made.preaggregated.is_none() {
-            self.prepare(tools, records, &mut made);
+            made.prepare(&self.preparer, records, (&mut tools.decoder, &mut tools.row));
         } else if let Some(unread) = unread {
             // If the aggregates are refused later, the block is read again. Its buffer, which is in
             // this thread's cache, is free for the next block.

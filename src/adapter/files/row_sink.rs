@@ -141,6 +141,13 @@ pub(super) trait TakeBlocks<S> {
         None
     }
 
+    /// Returns true if prepared records are faster to apply than records one by one, also if one
+    /// thread does both. Default: false.
+    fn gains_by_blocks(sink: &S) -> bool {
+        let _ = sink;
+        false
+    }
+
     /// Applies prepared records of the input `file`, from the first one not applied up to the row
     /// `until`, or up to the first one that the sink refuses. Returns the index of that one and the
     /// refusal. The refused record is reported, and the rest comes again.

@@ -7,7 +7,7 @@ use crate::adapter::files::blocks::{
 use crate::adapter::files::buffers::Buffers;
 use crate::adapter::files::fetcher::{Fetched, Fetcher};
 use crate::adapter::files::options::FilesOptions;
-use crate::adapter::files::prepared::{PreparedPiece, Preparing};
+use crate::adapter::files::prepared::{OwnBlocks, PreparedPiece, Preparing};
 use crate::adapter::files::row_sink::{RowSink, RowsOnly, TakeBlocks};
 use crate::adapter::files::source::Input;
 use crate::adapter::files::stats::{FileStats, FilesStats};
@@ -192,12 +192,13 @@ impl<S: RowSink> FileRun<'_, S> {
             || self.decoder.has_directives();
         match (helpers.filter(|_| !alone), B::preparer(self.taking.sink)) {
             (Some(helpers), Some(preparer)) => self.read_on::<B>(helpers, preparer),
-            _ => self.read_alone(),
+            _ => self.read_alone::<B>(),
         }
     }
 
-    fn read_alone(self) -> Result<Option<Tail>, Error> {
+    fn read_alone<B: TakeBlocks<S>>(self) -> Result<Option<Tail>, Error> {
         let FileRun { mut fetcher, mut decoder, row, mut taking } = self;
+        let mut own = B::preparer(taking.sink).map(OwnBlocks::new);
         while let Some(fetched) = fetcher.next() {
             taking.begin(&fetched);
             if let Some(line) = fetcher.passed_directive() {
@@ -210,7 +211,13 @@ impl<S: RowSink> FileRun<'_, S> {
                     return Ok(Some(Tail { bytes, ..Tail::of(block, &fetched, decoder) }));
                 }
                 Ok(Piece::Block(block)) => {
-                    taking.block(fetched.records(block), (&mut decoder, row))?
+                    let (records, with) = (fetched.records(block), (&mut decoder, &mut *row));
+                    match own.as_mut().filter(|_| B::gains_by_blocks(taking.sink)) {
+                        Some(own) => {
+                            own.prepared(records, with, |made| taking.prepared::<B>(block, made))?
+                        }
+                        None => taking.block(records, with)?,
+                    }
                 }
                 _ => taking.other(&fetched)?,
             }

@@ -324,6 +324,10 @@ impl<'a, 'p, O: PipelineObserver> TakeBlocks<PipelineSink<'a, 'p, O>> for Blocks
         pipeline.map(RowPipeline::preparer)
     }
 
+    fn gains_by_blocks(sink: &PipelineSink<'a, 'p, O>) -> bool {
+        sink.pipelines.last().is_some_and(RowPipeline::is_spread)
+    }
+
     fn prepared(
         sink: &mut PipelineSink<'a, 'p, O>,
         file: usize,

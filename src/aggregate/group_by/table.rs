@@ -4,9 +4,12 @@
 //! memory of a large vector is usually extended in its place. So a row may be wide, and empty slots
 //! cost only the index.
 
+mod index;
+
 use crate::hash::HashKeys;
-use hashbrown::hash_table::OccupiedEntry;
-use hashbrown::{Equivalent, HashTable};
+use crate::sketch::prefetch::prefetch;
+use hashbrown::Equivalent;
+use index::Index;
 use std::fmt;
 use std::hash::{BuildHasher, Hash};
 
@@ -19,29 +22,14 @@ const ROWS_DOUBLED_MAX: usize = 1 << 12;
 /// A map from keys to values, in the order in which the keys were inserted if none was removed.
 #[derive(Clone)]
 pub(super) struct Table<K, V> {
-    index: HashTable<Slot>,
+    index: Index,
     rows: Vec<(K, V)>,
     hash_keys: HashKeys,
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Slot {
-    /// The upper half of the key's hash.
-    tag: u32,
-    row: u32,
-}
-
-impl Slot {
-    /// Returns the hash by which the index finds the slot. Both ends of it have bits of the tag.
-    #[inline(always)]
-    fn hash(&self) -> u64 {
-        u64::from(self.tag) << 32 | u64::from(self.tag)
-    }
-}
-
 impl<K, V> Default for Table<K, V> {
     fn default() -> Self {
-        Table { index: HashTable::new(), rows: Vec::new(), hash_keys: HashKeys::default() }
+        Table { index: Index::default(), rows: Vec::new(), hash_keys: HashKeys::default() }
     }
 }
 
@@ -81,13 +69,9 @@ impl<K, V> Table<K, V> {
     }
 
     /// Returns the bytes of a table with this number of rows, without what keys and values have on
-    /// the heap: rows, and slots of which an eighth stays free, with a control byte each.
+    /// the heap.
     pub(super) fn bytes(rows: usize) -> usize {
-        let slots = match rows {
-            0 => 0,
-            rows => rows.saturating_mul(8).div_ceil(7).next_power_of_two().max(4),
-        };
-        rows * size_of::<(K, V)>() + slots * (size_of::<Slot>() + 1)
+        rows * size_of::<(K, V)>() + index::slots(rows) * size_of::<u64>()
     }
 }
 
@@ -99,13 +83,9 @@ impl<K: Hash + Eq, V> Table<K, V> {
 
     #[inline(always)]
     fn row_of<Q: Hash + Equivalent<K> + ?Sized>(&self, key: &Q) -> Option<usize> {
-        let tag = self.tag_of(key);
-        let is_of_key = |slot: &Slot| {
-            let row = self.rows.get(slot.row as usize);
-            slot.tag == tag && row.is_some_and(|(kept, _)| key.equivalent(kept))
-        };
-        let slot = self.index.find(Slot { tag, row: 0 }.hash(), is_of_key)?;
-        Some(slot.row as usize)
+        self.index.find(self.tag_of(key), |row| {
+            self.rows.get(row).is_some_and(|(kept, _)| key.equivalent(kept))
+        })
     }
 
     #[inline(always)]
@@ -118,6 +98,21 @@ impl<K: Hash + Eq, V> Table<K, V> {
     pub(super) fn get_mut<Q: Hash + Equivalent<K> + ?Sized>(&mut self, key: &Q) -> Option<&mut V> {
         let row = self.row_of(key)?;
         self.rows.get_mut(row).map(|(_, value)| value)
+    }
+
+    /// Asks the CPU to load the place of a key in the index.
+    #[inline(always)]
+    pub(super) fn prefetch_place<Q: Hash + ?Sized>(&self, key: &Q) {
+        self.index.prefetch(self.tag_of(key));
+    }
+
+    /// Asks the CPU to load the row of a key, if there is one.
+    #[inline(always)]
+    pub(super) fn prefetch_row<Q: Hash + ?Sized>(&self, key: &Q) {
+        // Keys of the same tag are rare, so the first one is usually the wanted one.
+        if let Some(row) = self.index.find(self.tag_of(key), |_| true) {
+            prefetch(&self.rows, row);
+        }
     }
 
     pub(super) fn contains_key<Q: Hash + Equivalent<K> + ?Sized>(&self, key: &Q) -> bool {
@@ -134,35 +129,24 @@ impl<K: Hash + Eq, V> Table<K, V> {
 
     /// Inserts a key that is not in the table.
     pub(super) fn insert_new(&mut self, key: K, value: V) {
-        let slot = Slot { tag: self.tag_of(&key), row: self.rows.len() as u32 };
+        self.index.insert(self.tag_of(&key), self.rows.len());
         if self.rows.len() == self.rows.capacity() && self.rows.len() >= ROWS_DOUBLED_MAX {
             self.rows.reserve_exact(self.rows.len() / 4);
         }
         self.rows.push((key, value));
-        self.index.insert_unique(slot.hash(), slot, Slot::hash);
     }
 
     /// Removes a key. The last row takes its place.
     pub(super) fn remove<Q: Hash + Equivalent<K> + ?Sized>(&mut self, key: &Q) {
         let Some(row) = self.row_of(key) else { return };
-        let tag = self.tag_of(key);
-        self.slot(tag, row, |entry| _ = entry.remove());
+        self.index.remove(self.tag_of(key), row);
         let last = self.rows.len() - 1;
         if let Some((key, _)) = self.rows.last()
             && row != last
         {
-            let tag = self.tag_of(key);
-            self.slot(tag, last, |mut entry| entry.get_mut().row = row as u32);
+            self.index.renumber(self.tag_of(key), last, row);
         }
         self.rows.swap_remove(row);
-    }
-
-    /// Changes the slot of a row.
-    fn slot(&mut self, tag: u32, row: usize, change: impl FnOnce(OccupiedEntry<'_, Slot>)) {
-        let hash = Slot { tag, row: 0 }.hash();
-        if let Ok(entry) = self.index.find_entry(hash, |slot| slot.row as usize == row) {
-            change(entry);
-        }
     }
 
     /// Removes and returns the rows for which `is_wanted` returns true.

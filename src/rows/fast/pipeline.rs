@@ -16,6 +16,12 @@ impl RowPipeline {
         self.preparer.clone()
     }
 
+    /// Returns true if [prepared](RowPipeline::preparer) rows are faster to take than single ones,
+    /// because the groups are so many that their memory is far from the CPU.
+    pub(crate) fn is_spread(&self) -> bool {
+        self.others.is_empty() && self.engine.is_spread()
+    }
+
     /// Takes the rows that this pipeline's [`preparer`](RowPipeline::preparer) prepared, from the
     /// first one that was not taken on and up to the row `until`, or to the first one that becomes
     /// a dead letter, or is late where [that is to be told](RowPipeline::hand_out_late): its index,
