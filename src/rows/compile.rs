@@ -136,8 +136,8 @@ impl PipelineSpec {
             true => RowAggregate::plain(plan.columns()),
             false => RowAggregate::grouped(
                 plan.columns(),
-                engine_options.limits.groups_max,
-                options.groups_overflow,
+                (engine_options.limits.groups_max, options.groups_overflow),
+                windows.is_per_group(),
             ),
         };
         aggregate.validate()?;

@@ -1,6 +1,6 @@
 //! The memory of a group, by the number of its records.
 
-use super::row_aggregate::StateSpec;
+use super::row_aggregate::{STATES_INLINE, StateSpec};
 
 /// The numbers of records for which the bytes are known.
 const RECORDS: [u64; 6] = [1, 2, 10, 100, 1_000, 10_000];
@@ -9,19 +9,22 @@ const RECORDS: [u64; 6] = [1, 2, 10, 100, 1_000, 10_000];
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub(super) struct GroupMemory([u32; RECORDS.len()]);
 
-/// Bytes of a group with up to three small states: its row, and its share of the index and of the
-/// room that the rows have left.
+/// Bytes of a group with up to three small states, and with up to one: its row, and its share of
+/// the index and of the room that the rows have left.
 const ROW: u32 = 150;
+const NARROW_ROW: u32 = 100;
 
-/// Bytes of a state in a row, and the number of states that fit into the row.
-const STATES_IN_ROW: (u32, usize) = (24, 3);
+/// Bytes of a state that does not fit into the row.
+const STATE: u32 = 24;
 
 impl GroupMemory {
     /// Returns the memory of a group with these states.
     pub(super) fn of(states: &[StateSpec]) -> Self {
-        let (state, in_row) = STATES_IN_ROW;
-        let spilled = if states.len() > in_row { states.len() as u32 * state } else { 0 };
-        let mut bytes = [ROW + spilled; RECORDS.len()];
+        // The number of records is in the row in any case.
+        let held = states.iter().filter(|state| !state.is_records()).count();
+        let spilled = if held > STATES_INLINE { held as u32 * STATE } else { 0 };
+        let row = if held > 1 { ROW } else { NARROW_ROW };
+        let mut bytes = [row + spilled; RECORDS.len()];
         for heap in states.iter().map(heap_bytes) {
             bytes.iter_mut().zip(heap).for_each(|(sum, heap)| *sum += heap);
         }

@@ -59,6 +59,8 @@ macro_rules! states {
         /// The accumulator of one state.
         #[derive(Clone, Debug)]
         pub(crate) enum Cell {
+            /// No state.
+            Vacant,
             $($name($held),)*
         }
 
@@ -259,7 +261,7 @@ type BestKey = Option<(Extreme, Box<[u8]>)>;
 type TimedKey = Option<(Timestamp, ByteKey)>;
 
 states! {
-    /// All records.
+    /// All records. Groups count them whether they are asked for or not.
     Records "records": AllRows, Count, Row, Inline<u64>, Fixed;
     /// Records that pass a test.
     Passing "passing": TestAt, Count, Row, Inline<u64>, Fixed;
@@ -292,7 +294,6 @@ impl StateSpec {
     #[inline]
     pub(super) fn add(&self, cell: &mut Cell, row: &Row, time: Timestamp) {
         match (self, &mut *cell) {
-            (StateSpec::Records(..), Cell::Records(count)) => Count.add(&mut count.0, row, time),
             (StateSpec::Sum(source, _), Cell::Sum(sum)) => {
                 let is_added = source.short(row).is_some_and(|number| sum.add_short(number));
                 if !is_added {
@@ -314,6 +315,11 @@ impl StateSpec {
             }
             _ => Vec::new(),
         }
+    }
+
+    /// Returns true if the state is the number of all records.
+    pub(crate) fn is_records(&self) -> bool {
+        matches!(self, StateSpec::Records(..))
     }
 
     /// Returns true if the state may hold much on the heap.

@@ -1,7 +1,9 @@
 //! Groups whose answers are computed when their rows are asked for, so that the state of many
 //! groups and their rows are not in memory together.
 
-use super::{Cells, Columns, RowAccumulator, RowAggregate, RowAnswer};
+use super::cells::Cells;
+use super::columns::Columns;
+use super::{RowAccumulator, RowAggregate, RowAnswer, of_groups};
 use crate::aggregate::{Aggregate, OrderedGroups};
 use crate::engine::FiredContent;
 use crate::row::OutputValue;
@@ -19,54 +21,64 @@ impl From<RowAnswer> for Answered {
 }
 
 /// The groups of a window, in ascending order of their keys.
-pub(in crate::rows) struct GroupWalk {
-    columns: Columns,
-    groups: OrderedGroups<Cells>,
+pub(in crate::rows) enum GroupWalk {
+    Grouped(Columns, OrderedGroups<Cells>),
+    Narrow(Columns<1>, OrderedGroups<Cells<1>>),
+}
+
+/// Calls the same with the columns and the groups of either kind.
+macro_rules! of_walk {
+    ($walk:expr, $columns:ident, $groups:ident => $answer:expr) => {
+        match $walk {
+            GroupWalk::Grouped($columns, $groups) => $answer,
+            GroupWalk::Narrow($columns, $groups) => $answer,
+        }
+    };
 }
 
 impl RowAggregate {
     /// Returns the answer of a window. Takes the accumulator of many groups, if nothing else needs
     /// it.
     pub(in crate::rows) fn answered(&self, content: FiredContent<'_, RowAccumulator>) -> Answered {
-        let is_walked = |content: &FiredContent<'_, _>| match (self, content.get()) {
-            (RowAggregate::Grouped(groups), Some(RowAccumulator::Grouped(accumulator))) => {
-                content.is_given_away() && groups.are_many(accumulator)
-            }
-            _ => false,
-        };
-        if !is_walked(&content) {
+        let are_many = content.get().is_some_and(|accumulator| {
+            of_groups!(self, accumulator, groups, state => groups.are_many(state), _ => false)
+        });
+        if !are_many || !content.is_given_away() {
             return Answered::Whole(match content.get() {
                 Some(accumulator) => self.output(accumulator),
                 None => self.output(&self.init()),
             });
         }
-        match (self, content.keep(|| self.init())) {
-            (RowAggregate::Grouped(groups), Some(RowAccumulator::Grouped(accumulator))) => {
-                let (columns, groups) = (groups.inner().clone(), OrderedGroups::new(accumulator));
-                Answered::Walk(Box::new(GroupWalk { columns, groups }))
+        let accumulator = content.keep(|| self.init()).unwrap_or_else(|| self.init());
+        Answered::Walk(Box::new(match (self, accumulator) {
+            (RowAggregate::Grouped(groups), RowAccumulator::Grouped(state)) => {
+                GroupWalk::Grouped(groups.inner().clone(), OrderedGroups::new(state))
             }
-            (_, accumulator) => {
-                Answered::Whole(self.output(&accumulator.unwrap_or_else(|| self.init())))
+            (RowAggregate::Narrow(groups), RowAccumulator::Narrow(state)) => {
+                GroupWalk::Narrow(groups.inner().clone(), OrderedGroups::new(state))
             }
-        }
+            (_, accumulator) => return Answered::Whole(self.output(&accumulator)),
+        }))
     }
 }
 
 impl GroupWalk {
     /// Returns the number of groups, without the row `(other)`.
     pub(in crate::rows) fn len(&self) -> usize {
-        self.groups.len()
+        of_walk!(self, _columns, groups => groups.len())
     }
 
     /// Returns the key of the group at a position.
     pub(in crate::rows) fn key(&self, position: usize) -> Option<&[u8]> {
-        self.groups.get(position).map(|(key, _)| key)
+        of_walk!(self, _columns, groups => groups.get(position).map(|(key, _)| key))
     }
 
     /// Returns the key of the group at a position, and the values of its aggregates.
     pub(in crate::rows) fn row(&self, position: usize) -> Option<(&[u8], Vec<OutputValue>)> {
-        let (key, cells) = self.groups.get(position)?;
-        Some((key, self.columns.output(cells)))
+        of_walk!(self, columns, groups => {
+            let (key, cells) = groups.get(position)?;
+            Some((key, columns.output(cells)))
+        })
     }
 
     /// As [`row`](GroupWalk::row), with only the wanted values. The others are null.
@@ -75,12 +87,14 @@ impl GroupWalk {
         position: usize,
         wanted: &[bool],
     ) -> Option<(&[u8], Vec<OutputValue>)> {
-        let (key, cells) = self.groups.get(position)?;
-        Some((key, self.columns.output_of(cells, wanted)))
+        of_walk!(self, columns, groups => {
+            let (key, cells) = groups.get(position)?;
+            Some((key, columns.output_of(cells, wanted)))
+        })
     }
 
     /// Returns the values of the row `(other)`.
     pub(in crate::rows) fn other(&self) -> Option<Vec<OutputValue>> {
-        self.groups.other().map(|cells| self.columns.output(cells))
+        of_walk!(self, columns, groups => groups.other().map(|cells| columns.output(cells)))
     }
 }

@@ -3,6 +3,8 @@
 
 mod answer;
 mod cell;
+mod cells;
+mod columns;
 mod extreme;
 mod group_walk;
 mod held;
@@ -13,158 +15,22 @@ mod source;
 
 pub use answer::ColumnKind;
 pub(super) use cell::{StateSpec, TOP_ROWS_MIN};
+pub(super) use cells::{Cells, STATES_INLINE};
 pub(super) use group_walk::{Answered, GroupWalk};
-pub(super) use plan::{ColumnAnswer, Plan, RowTest};
+pub(super) use plan::{Plan, RowTest};
 
 use crate::aggregate::{
-    Aggregate, AllRecords, GroupBy, GroupByAccumulator, Groups, Growth, Hints, Invertible, KeyOf,
-    Overflow, PartsVisitor, PerGroup, Persistence, Reductions,
+    Aggregate, AllRecords, GroupBy, GroupByAccumulator, Groups, Growth, Invertible, KeyOf,
+    Overflow, PartsVisitor, PerGroup, Persistence, Reads, Reductions,
 };
 use crate::codec::{Reader, Writer};
 use crate::error::Error;
-use crate::hash::{Seed, hash_u64};
 use crate::key::ByteKey;
 use crate::row::OutputValue;
 use crate::row::Row;
 use crate::time::Timestamp;
-use cell::Cell;
-use smallvec::SmallVec;
-use std::fmt::Write;
-
-/// The states of one group, in the order of their specifications.
-pub(super) type Cells = SmallVec<[Cell; 3]>;
-
-/// All columns of a pipeline without groups, or of one group.
-#[derive(Clone, Debug)]
-pub(super) struct Columns {
-    states: Box<[StateSpec]>,
-    answers: Box<[ColumnAnswer]>,
-    /// Whether a state may hold more than its own size in memory worth counting.
-    grows: bool,
-}
-
-impl Columns {
-    pub(super) fn new(states: Vec<StateSpec>, answers: Vec<ColumnAnswer>) -> Self {
-        let grows = states.iter().any(StateSpec::grows);
-        Columns { states: states.into(), answers: answers.into(), grows }
-    }
-
-    /// Returns the values of the wanted columns. The others are null.
-    fn output_of(&self, cells: &Cells, wanted: &[bool]) -> Vec<OutputValue> {
-        let answers = self.answers.iter().zip(wanted);
-        let value = |(answer, is_wanted): (&ColumnAnswer, &bool)| match is_wanted {
-            true => answer.of(&self.states, cells),
-            false => OutputValue::Null,
-        };
-        answers.map(value).collect()
-    }
-
-    // Out of line: it stands twice in what a `group_by` does with each record, and that is to stay
-    // small enough to be inlined in the loop over records.
-    #[inline(never)]
-    fn heap_bytes(&self, cells: &Cells) -> usize {
-        self.states.iter().zip(cells).map(|(state, cell)| state.heap_bytes(cell)).sum()
-    }
-}
-
-impl Aggregate<Row> for Columns {
-    type Accumulator = Cells;
-    type Output = Vec<OutputValue>;
-
-    fn init(&self) -> Cells {
-        self.states.iter().map(StateSpec::init).collect()
-    }
-
-    #[inline]
-    fn add(&self, cells: &mut Cells, row: &Row, time: Timestamp) {
-        for (state, cell) in self.states.iter().zip(cells) {
-            state.add(cell, row, time);
-        }
-    }
-
-    fn merge(&self, into: &mut Cells, from: &Cells) -> Result<(), Error> {
-        self.states
-            .iter()
-            .zip(into)
-            .zip(from)
-            .try_for_each(|((state, into), from)| state.merge(into, from))
-    }
-
-    fn inverse(&self) -> Option<&dyn Invertible<Row, Cells>> {
-        self.states.iter().all(StateSpec::is_invertible).then_some(self as _)
-    }
-
-    fn output(&self, cells: &Cells) -> Vec<OutputValue> {
-        self.answers.iter().map(|answer| answer.of(&self.states, cells)).collect()
-    }
-
-    /// O(states); what sketches and texts hold on the heap is counted as it grows.
-    #[inline]
-    fn state_bytes(&self, cells: &Cells) -> usize {
-        // Whatever its capacity: a copy has another.
-        let own =
-            size_of::<Cells>() + if cells.spilled() { size_of_val(cells.as_slice()) } else { 0 };
-        if self.grows { own + self.heap_bytes(cells) } else { own }
-    }
-
-    fn persistence(&self) -> Result<&dyn Persistence<Row, Self::Accumulator>, Error> {
-        Ok(self)
-    }
-
-    #[inline]
-    fn hints(&self) -> Hints {
-        Hints { checks_accumulator: false, grows: self.grows }
-    }
-}
-
-impl Growth<Row> for Columns {}
-
-impl Persistence<Row, Cells> for Columns {
-    fn describe(&self) -> String {
-        self.states.iter().fold(String::new(), |mut text, state| {
-            let _ = write!(text, "{};", state.words());
-            text
-        })
-    }
-
-    fn seed_fingerprint(&self) -> u64 {
-        let seeds = self.states.iter().map(StateSpec::seed_fingerprint).filter(|seed| *seed != 0);
-        seeds.fold(0, |combined, seed| hash_u64(Seed::new(combined), seed))
-    }
-
-    fn encode(&self, cells: &Cells, writer: &mut Writer) -> Result<(), Error> {
-        self.states.iter().zip(cells).try_for_each(|(state, cell)| state.encode(cell, writer))
-    }
-
-    fn decode(&self, reader: &mut Reader<'_>) -> Result<Cells, Error> {
-        self.states.iter().map(|state| state.decode(reader)).collect()
-    }
-
-    fn reduce(&self, cells: &mut Cells, tolerance: f64, reductions: &mut Reductions) {
-        self.states
-            .iter()
-            .zip(cells)
-            .for_each(|(state, cell)| state.reduce(cell, tolerance, reductions));
-    }
-}
-
-impl Invertible<Row, Cells> for Columns {
-    fn prepare(&self, cells: &mut Cells) {
-        self.states.iter().zip(cells).for_each(|(state, cell)| state.prepare(cell));
-    }
-
-    fn is_exact(&self, cells: &Cells) -> bool {
-        self.states.iter().zip(cells).all(|(state, cell)| state.is_exact(cell))
-    }
-
-    fn subtract(&self, from: &mut Cells, part: &Cells) -> bool {
-        self.states
-            .iter()
-            .zip(from)
-            .zip(part)
-            .all(|((state, from), part)| state.subtract(from, part))
-    }
-}
+use cell::mismatch;
+use columns::Columns;
 
 /// Where a row's group is.
 #[derive(Clone, Copy, Debug)]
@@ -185,6 +51,8 @@ impl KeyOf<Row> for GroupKey {
 pub(super) enum RowAggregate {
     Plain(Columns),
     Grouped(GroupBy<GroupKey, Columns>),
+    /// Groups of at most one state beside the number of records, in smaller rows.
+    Narrow(GroupBy<GroupKey, Columns<1>>),
 }
 
 /// The accumulator of [`RowAggregate`].
@@ -192,6 +60,7 @@ pub(super) enum RowAggregate {
 pub(super) enum RowAccumulator {
     Plain(Cells),
     Grouped(GroupByAccumulator<ByteKey, Cells>),
+    Narrow(GroupByAccumulator<ByteKey, Cells<1>>),
 }
 
 /// What [`RowAggregate`] answers.
@@ -210,19 +79,27 @@ impl RowAggregate {
     /// Whether records may be aggregated apart and merged, with no difference to the answer and at
     /// little cost: the merge is exact, and no record is ever refused.
     pub(super) fn preaggregates(&self) -> bool {
-        let columns = match self {
-            RowAggregate::Plain(columns) => columns,
-            RowAggregate::Grouped(groups) if groups.refuses() => return false,
-            RowAggregate::Grouped(groups) => groups.inner(),
-        };
-        columns.states.iter().all(StateSpec::merges_cheaply)
+        match self {
+            RowAggregate::Plain(columns) => columns.merge_cheaply(),
+            RowAggregate::Grouped(groups) => !groups.refuses() && groups.inner().merge_cheaply(),
+            RowAggregate::Narrow(groups) => !groups.refuses() && groups.inner().merge_cheaply(),
+        }
     }
 
-    /// The columns of each group.
-    pub(super) fn grouped(columns: Columns, groups_max: usize, overflow: Overflow) -> Self {
-        RowAggregate::Grouped(
-            GroupBy::new(GroupKey, columns).groups_max(groups_max).overflow(overflow),
-        )
+    /// The columns of each group. `is_split` is true if windows are of single groups.
+    pub(super) fn grouped(
+        columns: Columns,
+        (groups_max, overflow): (usize, Overflow),
+        is_split: bool,
+    ) -> Self {
+        match columns.narrow().filter(|_| !is_split) {
+            Some(columns) => RowAggregate::Narrow(
+                GroupBy::new(GroupKey, columns).groups_max(groups_max).overflow(overflow),
+            ),
+            None => RowAggregate::Grouped(
+                GroupBy::new(GroupKey, columns).groups_max(groups_max).overflow(overflow),
+            ),
+        }
     }
 }
 
@@ -232,6 +109,7 @@ macro_rules! of_one_kind {
         match ($of, $($accumulator),+) {
             (RowAggregate::Plain($inner), $(RowAccumulator::Plain($accumulator)),+) => $answer,
             (RowAggregate::Grouped($inner), $(RowAccumulator::Grouped($accumulator)),+) => $answer,
+            (RowAggregate::Narrow($inner), $(RowAccumulator::Narrow($accumulator)),+) => $answer,
             // `init` makes an accumulator of its own kind, and nobody else makes one.
             _ => $otherwise,
         }
@@ -244,9 +122,25 @@ macro_rules! of_either {
         match $of {
             RowAggregate::Plain($inner) => $answer,
             RowAggregate::Grouped($inner) => $answer,
+            RowAggregate::Narrow($inner) => $answer,
         }
     };
 }
+
+/// Hands over to the aggregate of groups that both are of, with its accumulator.
+macro_rules! of_groups {
+    (
+        $of:expr, $accumulator:expr, $inner:ident, $state:ident => $answer:expr,
+        _ => $otherwise:expr
+    ) => {
+        match ($of, $accumulator) {
+            (RowAggregate::Grouped($inner), RowAccumulator::Grouped($state)) => $answer,
+            (RowAggregate::Narrow($inner), RowAccumulator::Narrow($state)) => $answer,
+            _ => $otherwise,
+        }
+    };
+}
+pub(super) use of_groups;
 
 impl Aggregate<Row> for RowAggregate {
     type Accumulator = RowAccumulator;
@@ -260,17 +154,18 @@ impl Aggregate<Row> for RowAggregate {
         match self {
             RowAggregate::Plain(columns) => RowAccumulator::Plain(columns.init()),
             RowAggregate::Grouped(groups) => RowAccumulator::Grouped(groups.init()),
+            RowAggregate::Narrow(groups) => RowAccumulator::Narrow(groups.init()),
         }
     }
 
     #[inline]
     fn check(&self, accumulator: Option<&RowAccumulator>, row: &Row) -> Result<(), Error> {
         // Columns take every row.
-        match (self, accumulator) {
-            (RowAggregate::Grouped(groups), Some(RowAccumulator::Grouped(accumulator))) => {
-                groups.check(Some(accumulator), row)
-            }
-            _ => Ok(()),
+        match accumulator {
+            Some(accumulator) => of_groups!(self, accumulator, groups, state => {
+                groups.check(Some(state), row)
+            }, _ => Ok(())),
+            None => Ok(()),
         }
     }
 
@@ -289,13 +184,13 @@ impl Aggregate<Row> for RowAggregate {
         time: Timestamp,
     ) -> Result<(), Error> {
         of_one_kind!(self, (accumulator), inner => inner.try_add(accumulator, row, time), _ => {
-            Err(cell::mismatch())
+            Err(mismatch())
         })
     }
 
     fn merge(&self, into: &mut RowAccumulator, from: &RowAccumulator) -> Result<(), Error> {
         of_one_kind!(self, (into, from), inner => inner.merge(into, from), _ => {
-            Err(cell::mismatch())
+            Err(mismatch())
         })
     }
 
@@ -304,19 +199,35 @@ impl Aggregate<Row> for RowAggregate {
     }
 
     fn per_group(&self) -> Option<&dyn PerGroup<Row, RowAccumulator>> {
-        matches!(self, RowAggregate::Grouped(_)).then_some(self as _)
+        (!matches!(self, RowAggregate::Plain(_))).then_some(self as _)
     }
 
     fn visit_parts<V: PartsVisitor<Row, Self>>(&self, visitor: V) -> V::Output {
         match self {
             RowAggregate::Plain(_) => visitor.visit::<AllRecords>(),
-            RowAggregate::Grouped(_) => visitor.visit::<partition::ByRowKey>(),
+            // Windows of single groups have no narrow rows.
+            RowAggregate::Grouped(_) | RowAggregate::Narrow(_) => {
+                visitor.visit::<partition::ByRowKey>()
+            }
         }
+    }
+
+    #[inline]
+    fn is_spread(&self, accumulator: &RowAccumulator) -> bool {
+        of_groups!(self, accumulator, groups, state => groups.is_spread(state), _ => false)
+    }
+
+    #[inline]
+    fn prefetch(&self, accumulator: &RowAccumulator, row: &Row, reads: Reads) {
+        of_groups!(self, accumulator, groups, state => groups.prefetch(state, row, reads), _ => ());
     }
 
     fn output(&self, accumulator: &RowAccumulator) -> RowAnswer {
         match (self, accumulator) {
             (RowAggregate::Grouped(groups), RowAccumulator::Grouped(accumulator)) => {
+                RowAnswer::Grouped(groups.output(accumulator))
+            }
+            (RowAggregate::Narrow(groups), RowAccumulator::Narrow(accumulator)) => {
                 RowAnswer::Grouped(groups.output(accumulator))
             }
             (RowAggregate::Plain(columns), RowAccumulator::Plain(cells)) => {
@@ -340,27 +251,18 @@ impl PerGroup<Row, RowAccumulator> for RowAggregate {
     fn group_hash(&self, row: &Row) -> u64 {
         match self {
             RowAggregate::Grouped(groups) => groups.group_hash(row),
+            RowAggregate::Narrow(groups) => groups.group_hash(row),
             RowAggregate::Plain(_) => 0,
         }
     }
 
     #[inline]
     fn is_of_group(&self, accumulator: &RowAccumulator, row: &Row) -> bool {
-        match (self, accumulator) {
-            (RowAggregate::Grouped(groups), RowAccumulator::Grouped(accumulator)) => {
-                groups.is_of_group(accumulator, row)
-            }
-            _ => true,
-        }
+        of_groups!(self, accumulator, groups, state => groups.is_of_group(state, row), _ => true)
     }
 
     fn group_hash_of(&self, accumulator: &RowAccumulator) -> u64 {
-        match (self, accumulator) {
-            (RowAggregate::Grouped(groups), RowAccumulator::Grouped(accumulator)) => {
-                groups.group_hash_of(accumulator)
-            }
-            _ => 0,
-        }
+        of_groups!(self, accumulator, groups, state => groups.group_hash_of(state), _ => 0)
     }
 }
 
@@ -381,7 +283,7 @@ impl Persistence<Row, RowAccumulator> for RowAggregate {
 
     fn encode(&self, accumulator: &RowAccumulator, writer: &mut Writer) -> Result<(), Error> {
         of_one_kind!(self, (accumulator), inner => inner.encode(accumulator, writer), _ => {
-            Err(cell::mismatch())
+            Err(mismatch())
         })
     }
 
@@ -389,6 +291,7 @@ impl Persistence<Row, RowAccumulator> for RowAggregate {
         match self {
             RowAggregate::Plain(columns) => columns.decode(reader).map(RowAccumulator::Plain),
             RowAggregate::Grouped(groups) => groups.decode(reader).map(RowAccumulator::Grouped),
+            RowAggregate::Narrow(groups) => groups.decode(reader).map(RowAccumulator::Narrow),
         }
     }
 

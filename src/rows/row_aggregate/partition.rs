@@ -1,14 +1,16 @@
 //! The parts of the aggregate of a declared pipeline, one for each group.
 
 use super::cell::mismatch;
-use super::{Cells, GroupKey, RowAccumulator, RowAggregate, RowAnswer};
+use super::cells::Cells;
+use super::columns::Columns;
+use super::{GroupKey, RowAccumulator, RowAggregate, RowAnswer};
 use crate::aggregate::{ByKey, GroupBy, Partition, Parts};
 use crate::error::Error;
 use crate::key::ByteKey;
 use crate::row::Row;
 use crate::time::Timestamp;
 
-type Groups = GroupBy<GroupKey, super::Columns>;
+type Groups = GroupBy<GroupKey, Columns>;
 
 /// The parts of grouped columns. Nobody asks for those of the others.
 pub(super) struct ByRowKey;
@@ -16,7 +18,7 @@ pub(super) struct ByRowKey;
 fn groups(aggregate: &RowAggregate) -> Result<&Groups, Error> {
     match aggregate {
         RowAggregate::Grouped(groups) => Ok(groups),
-        RowAggregate::Plain(_) => Err(mismatch()),
+        RowAggregate::Plain(_) | RowAggregate::Narrow(_) => Err(mismatch()),
     }
 }
 

@@ -7,7 +7,6 @@ use super::held::Held;
 use super::source::{
     AllRows, ItsRank, Itself, KeyAt, NumberAt, OrderAt, RankedKeyAt, TestAt, WeightedKeyAt,
 };
-use super::{Cells, Columns};
 use crate::aggregate::{
     Count, Distinct, First, Last, LogBuckets, Max, MaxBy, Mean, Min, MinBy, Moments, Quantile,
     TopK, TopKByWeight, Variance, Wide,
@@ -32,7 +31,7 @@ pub(crate) struct Plan {
     /// What is asked of a field that is true or not.
     pub(crate) tests: Vec<RowTest>,
     pub(crate) states: Vec<StateSpec>,
-    answers: Vec<ColumnAnswer>,
+    pub(super) answers: Vec<ColumnAnswer>,
 }
 
 /// What is true of a row or not.
@@ -210,11 +209,6 @@ impl Plan {
     pub(crate) fn kinds(&self) -> impl Iterator<Item = ColumnKind> {
         self.answers.iter().map(|answer| answer.kind(&self.states))
     }
-
-    /// The aggregate of the columns.
-    pub(crate) fn columns(&self) -> Columns {
-        Columns::new(self.states.clone(), self.answers.clone())
-    }
 }
 
 /// The index of an item, which is added if it is new.
@@ -238,11 +232,13 @@ impl ColumnAnswer {
         }
     }
 
-    /// The column's value.
-    pub(super) fn of(&self, states: &[StateSpec], cells: &Cells) -> OutputValue {
-        let (Some(state), Some(cell)) = (states.get(self.state), cells.get(self.state)) else {
-            return OutputValue::Null;
-        };
+    /// Returns the index of the state.
+    pub(super) fn state(&self) -> usize {
+        self.state
+    }
+
+    /// The column's value, of its state and the cell of that.
+    pub(super) fn of(&self, state: &StateSpec, cell: &Cell) -> OutputValue {
         match (self.reading, state, cell) {
             (Reading::Own, state, cell) => state.output(cell),
             (Reading::ExactEstimate, _, Cell::Passing(count)) => Estimate::exact(count.0).value(),
