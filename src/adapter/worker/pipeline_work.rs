@@ -409,9 +409,10 @@ impl<P: RecordPipeline> ShardWork for PipelineWork<P> {
     }
 
     fn is_ahead(&self) -> bool {
-        // In another process open windows are answered at other moments, so that the next revision
-        // would be another answer.
-        self.raised || self.early.is_some() && !self.ended && self.pipeline.is_due()
+        // In another process open windows are answered at other moments, or completed by the clock.
+        // Then this revision would be another answer there.
+        let by_clock = self.early.is_some() || self.idle_after.is_some();
+        self.raised || by_clock && !self.ended && self.pipeline.is_due()
     }
 
     fn emit(&mut self) -> Result<(), Error> {

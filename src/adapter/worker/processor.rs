@@ -595,6 +595,37 @@ mod tests {
         processor
     }
 
+    /// The clock of the next owner may complete the window with fewer records, at the same
+    /// revision.
+    #[test]
+    fn s327_beside_a_clock_a_process_that_was_replaced_emits_nothing() {
+        let (store, notes) = (std::sync::Arc::new(MemoryStore::new()), Told::default());
+        let counts: Told<u64> = Told::default();
+        let open = || {
+            let decoding =
+                Decoding::new(pipeline(), |record: &Record| Ok::<_, Error>(record.clone()));
+            let counts = counts.clone();
+            let work = PipelineWork::new(decoding, move |_, _| {
+                let counts = counts.clone();
+                Ok(Box::new(each(move |emission: Emission<u64>| {
+                    counts.borrow_mut().push(emission.value);
+                    Ok(())
+                })))
+            });
+            let work = work.unwrap().idle_after(seconds(60));
+            let mut processor = StatefulProcessor::new(work, store.clone(), options(&notes));
+            processor.open(&ShardId::new("s"), None, Timestamp::from_millis(0)).unwrap();
+            processor.process(&Batch::default(), &mut Broker::new(9, false)).unwrap();
+            processor
+        };
+        let (mut earlier, mut later) = (open(), open());
+        let completing = batch("s", &[(1, 0), (2, 1), (3, 20)]);
+        earlier.process(&completing, &mut Broker::new(9, false)).unwrap();
+        assert!(counts.borrow().is_empty(), "{counts:?}");
+        later.process(&completing, &mut Broker::new(9, false)).unwrap();
+        assert_eq!(*counts.borrow(), [2]);
+    }
+
     #[test]
     fn a_refusal_is_noted_once_in_the_words_of_the_source() {
         for (is_final, asked) in [(false, 3), (true, 2)] {
