@@ -57,6 +57,7 @@
 //!   into a stream.
 //! - `aws_lambda_events`: conversions from and to that crate's events.
 //! - `live` (with `cli`): a screen of the command in the terminal, `--live`.
+//! - `log` (with `cli`): standard error of the command as events, `--log`.
 //! - `otlp` (with `cli`): metrics of the command, pushed to a receiver of OpenTelemetry, `--otlp`.
 //! - `serve` (with `cli`): answers of the command by HTTP, `--serve`.
 //! - `object-store`: snapshots in S3 and whatever else speaks its protocol, and files of answers.

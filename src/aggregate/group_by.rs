@@ -352,6 +352,11 @@ impl<K, S> GroupByAccumulator<K, S> {
         self.groups.is_empty()
     }
 
+    /// Returns the groups in no order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&K, &S)> {
+        self.groups.iter().map(|(key, group)| (key, &group.accumulator))
+    }
+
     #[inline]
     fn is_past_threshold(&self, key: &impl BorrowedKey<Owned = K>) -> bool {
         self.threshold.as_ref().is_some_and(|threshold| key.compare(threshold).is_gt())

@@ -1,6 +1,7 @@
 //! The values of an answer, for writing as JSON, CSV or a table.
 
 use super::number::Number;
+use crate::sketch::ExponentialBuckets;
 use serde::ser::{Error as _, Serialize, SerializeStruct, Serializer};
 use serde_json::value::RawValue;
 use std::fmt;
@@ -36,6 +37,9 @@ pub enum OutputValue {
     },
     /// The most frequent values of a field, by descending count, then ascending key.
     Top(Vec<TopValue>),
+    /// All numbers behind a percentile. It is no value of a column: see
+    /// [`RowEmission::histograms`](crate::rows::RowEmission::histograms).
+    Histogram(Box<ExponentialBuckets>),
 }
 
 /// A row of [`OutputValue::Top`].
@@ -81,6 +85,8 @@ impl Serialize for OutputValue {
                 estimate.end()
             }
             OutputValue::Top(rows) => rows.serialize(serializer),
+            // Nothing that is written as text has one.
+            OutputValue::Histogram(_) => serializer.serialize_unit(),
         }
     }
 }
@@ -120,7 +126,7 @@ fn serialize_digits<S: Serializer>(digits: &str, serializer: S) -> Result<S::Ok,
 impl fmt::Display for OutputValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            OutputValue::Null => Ok(()),
+            OutputValue::Null | OutputValue::Histogram(_) => Ok(()),
             OutputValue::Bool(value) => write!(f, "{value}"),
             OutputValue::Integer(integer) => write!(f, "{integer}"),
             OutputValue::Float(float) => Number::Float(*float).fmt(f),

@@ -108,7 +108,7 @@ impl PipelineSpec {
         let zone = self.time_zone(options)?;
         let mut engine_options = self.engine_options(options, zone.clone())?;
         engine_options.name = self.words(&asked.words);
-        let plan = Plan::of(&asked.answers.calls, options.seed);
+        let mut plan = Plan::of(&asked.answers.calls, options.seed);
         let read = asked.select.as_ref().unwrap_or(&asked.group);
         let marked = marked_slots(&asked.values.names, &plan, read, &asked.nulls);
         let windows = engine_options.windows.clone();
@@ -129,7 +129,9 @@ impl PipelineSpec {
         let rows_max = engine_options.limits.pending_bytes_max;
         let select = select.map(|columns| Select::new(columns, self.name.clone(), rows_max));
         let kinds: Vec<_> = plan.kinds().collect();
-        let form = self.form(&group, zone);
+        let mut form = self.form(&group, zone);
+        let histograms = options.histograms.map(|max| plan.add_histograms(&answers.columns, max));
+        form.histograms = histograms.unwrap_or_default();
         let answers = AnswerPlan::new(answers, &kinds, form)
             .map_err(|error| error.at(options.written("agg")))?;
         let aggregate = match group.is_empty() {

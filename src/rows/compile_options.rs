@@ -46,6 +46,10 @@ pub struct CompileOptions {
     /// times without a year are of the year before it. Default: unknown, and the time format
     /// `syslog` needs the key `year`.
     pub written_until: Option<Timestamp>,
+    /// The greatest number of buckets of each sign of the histograms that rows have beside their
+    /// percentiles, see [`RowEmission::histograms`](super::RowEmission::histograms). Default: rows
+    /// have none.
+    pub histograms: Option<usize>,
     /// The reference data that expressions look up, see [`Lookup`]. Default: none.
     pub lookups: Vec<Lookup>,
     /// The seed of the sketches' hash. Default: the public one; give a secret one where keys come

@@ -1,6 +1,7 @@
 //! A row of an answer.
 
 use crate::row::OutputValue;
+use crate::sketch::ExponentialBuckets;
 use crate::time::Timestamp;
 use crate::window::{TimeZone, Window};
 use serde::ser::{Serialize, SerializeMap, SerializeStruct, Serializer};
@@ -16,6 +17,9 @@ pub struct RowForm {
     pub group: Vec<String>,
     /// The names of the columns.
     pub columns: Vec<String>,
+    /// The names of the columns of percentiles that have a histogram: see
+    /// [`RowEmission::histograms`].
+    pub histograms: Vec<String>,
     /// The time zone that the times of windows are shown in; `None` for UTC.
     pub zone: Option<TimeZone>,
 }
@@ -63,6 +67,36 @@ impl RowEmission {
     /// longer holds because its group is now past the limit. It has no values.
     pub fn is_retracted(&self) -> bool {
         self.values.is_empty()
+    }
+
+    /// Returns the numbers behind each column of percentiles, if the pipeline was compiled with
+    /// [`CompileOptions::histograms`](super::CompileOptions::histograms). Percentiles of one field
+    /// share them, under the name of the first of these columns.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::prelude::*;
+    /// use streamgauge::query::PipelineSpec;
+    /// use streamgauge::rows::CompileOptions;
+    /// let spec = PipelineSpec::from_toml("agg = 'p50(ms), p99(ms)'", "p.toml")?;
+    /// let mut options = CompileOptions::default();
+    /// options.histograms = Some(160);
+    /// let mut pipeline = spec.compile(&options)?;
+    /// let shard = pipeline.open_shard(ShardId::new("a"))?;
+    /// pipeline.push_fields(shard, &[("ms", &12)], Timestamp::from_millis(0), None)?;
+    /// pipeline.finish();
+    /// let row = pipeline.next_emission()?.expect("the input has ended");
+    /// let (name, buckets) = row.histograms().next().expect("a column of percentiles");
+    /// assert_eq!((name, buckets.max, row.values.len()), ("p50(ms)", Some(12.0), 3));
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn histograms(&self) -> impl Iterator<Item = (&str, &ExponentialBuckets)> {
+        let beyond = self.values.iter().skip(self.form.columns.len());
+        let named = self.form.histograms.iter().zip(beyond);
+        named.filter_map(|(name, value)| match value {
+            OutputValue::Histogram(buckets) => Some((name.as_str(), &**buckets)),
+            _ => None,
+        })
     }
 
     /// Returns true if this is the row of the records whose groups were past the limit.

@@ -27,6 +27,7 @@ mod several;
 mod time_range;
 mod trace;
 mod unnest;
+mod window_size;
 mod windows;
 
 pub use answers::ValueType;
@@ -40,6 +41,7 @@ pub use row_aggregate::ColumnKind;
 pub use row_merger::{MergedRow, RowMerger};
 pub use row_pipeline::{OutputColumn, RowPipeline};
 pub use several::Query;
+pub use window_size::{GroupSize, WindowSize};
 
 #[cfg(feature = "files")]
 pub(crate) use fast::{FinishedRows, PreaggregatedRows, PreparedRows, RowPreparer};

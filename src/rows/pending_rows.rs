@@ -62,12 +62,12 @@ impl Pending {
             }
             Rows::Made(rows) => {
                 let (key, values) = rows.next()?;
-                Some((group(&key, fields), values))
+                Some((group_values(&key, fields), values))
             }
             Rows::Walked(walk, positions) => {
                 let (key, calls) = walk.row(positions.next()?)?;
                 let values = plan.columns(&self.emission, Some(key), calls);
-                Some((group(key, fields), values))
+                Some((group_values(key, fields), values))
             }
         }
     }
@@ -80,14 +80,14 @@ impl Pending {
             return Some((rest, values));
         }
         if let Some(key) = self.retracted.next() {
-            return Some((group(&key, fields), Vec::new()));
+            return Some((group_values(&key, fields), Vec::new()));
         }
         std::mem::take(&mut self.is_rest_retracted).then_some((rest, Vec::new()))
     }
 }
 
 /// Returns the values of the grouped fields.
-fn group(key: &[u8], fields: usize) -> Vec<OutputValue> {
+pub(super) fn group_values(key: &[u8], fields: usize) -> Vec<OutputValue> {
     match fields {
         // One field is its own key, several are a tuple.
         1 => vec![key::decode(key)],

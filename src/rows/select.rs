@@ -54,7 +54,7 @@ impl Select {
         let group = KEY.map(str::to_owned).to_vec();
         Select {
             slots,
-            form: Arc::new(RowForm { query, group, columns: names, zone: None }),
+            form: Arc::new(RowForm { query, group, columns: names, ..RowForm::default() }),
             rows: VecDeque::new(),
             bytes: 0,
             bytes_max,

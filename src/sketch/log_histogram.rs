@@ -2,8 +2,11 @@
 
 mod bucket;
 mod durable;
+mod exponential;
 mod side;
 mod subtract;
+
+pub use exponential::{ExponentialBuckets, ExponentialSide};
 
 use super::Estimate;
 use crate::error::{Error, ErrorKind};

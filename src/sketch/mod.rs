@@ -30,7 +30,7 @@ pub(crate) mod prefetch;
 mod space_saving;
 
 pub use count_min::CountMin;
-pub use log_histogram::{Bucket, LogHistogram, nearest_rank};
+pub use log_histogram::{Bucket, ExponentialBuckets, ExponentialSide, LogHistogram, nearest_rank};
 pub use space_saving::{SpaceSaving, TopRow};
 
 /// An answer with its bounds: `lower <= value <= upper`, and the true value is in `[lower, upper]`.

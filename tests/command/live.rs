@@ -233,7 +233,9 @@ fn s281_another_size_is_laid_out_at_once() {
 
 #[test]
 fn s282_the_terminal_is_given_back_after_signals() {
-    for (signal, code, name) in [("TERM", 143, "SIGTERM"), ("INT", 130, "Ctrl-C (SIGINT)")] {
+    let signals =
+        [("TERM", 143, "SIGTERM"), ("INT", 130, "Ctrl-C (SIGINT)"), ("HUP", 129, "SIGHUP")];
+    for (signal, code, name) in signals {
         let folder = Folder::new(&format!("s282_{signal}"));
         let (mut console, _records) = live(&folder, 100, &[]);
         console.sees("window 00:01:20");

@@ -21,6 +21,8 @@ mod kinesis;
 mod late;
 #[cfg(all(feature = "live", target_os = "linux"))]
 mod live;
+#[cfg(feature = "log")]
+mod log;
 mod logs;
 mod lookups;
 mod oracle;

@@ -31,6 +31,7 @@ const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
 struct Request {
     head: String,
     points: BTreeMap<String, f64>,
+    whole: ExportMetricsServiceRequest,
 }
 
 /// Returns the place of a receiver and what it gets. It answers with these replies, then with the
@@ -71,7 +72,7 @@ fn read(connection: &mut impl BufRead) -> Request {
     let mut body = vec![0; length];
     connection.read_exact(&mut body).unwrap();
     let request = ExportMetricsServiceRequest::decode(body.as_slice()).unwrap();
-    Request { head, points: points(&request) }
+    Request { head, points: points(&request), whole: request }
 }
 
 fn points(request: &ExportMetricsServiceRequest) -> BTreeMap<String, f64> {
@@ -112,7 +113,7 @@ fn s314_the_last_request_has_the_answers_and_the_counts() {
     let plain = [&FLAGS[..], &flags[..4], &[&log]].concat();
     let run = streamgauge(&[&FLAGS[..], &flags, &["--otlp", &place]].concat());
     assert_eq!(run.succeeded().stdout, streamgauge(&plain).stdout, "the answers do not change");
-    let Request { head, points } = requests.recv_timeout(GIVE_UP).unwrap();
+    let Request { head, points, .. } = requests.recv_timeout(GIVE_UP).unwrap();
     assert!(head.starts_with("post /v1/metrics http/1.1\r\n"), "{head}");
     assert!(head.contains("\r\ncontent-type: application/x-protobuf\r\n"), "{head}");
     assert_eq!(points["streamgauge.records"], 100.0);
@@ -171,6 +172,80 @@ fn s314_a_run_waits_for_no_receiver_but_at_its_end_for_a_limited_time() {
         let mut command = command(&[&FLAGS[..], &["--otlp", &place, &log]].concat());
         let run = command.env("OTEL_EXPORTER_OTLP_TIMEOUT", "50").output().unwrap();
         run_of(run).succeeded().says(&[words, "records 100, applied 100"]);
+    }
+}
+
+/// Returns the histograms of a request: column, start, end, and the bounds of each number.
+fn histograms(request: &Request) -> Vec<Histogram> {
+    let scopes = request.whole.resource_metrics.iter().flat_map(|one| &one.scope_metrics);
+    let data = scopes.flat_map(|scope| &scope.metrics).filter_map(|metric| metric.data.as_ref());
+    let mut found = Vec::new();
+    for data in data {
+        let Data::ExponentialHistogram(histogram) = data else { continue };
+        assert_eq!(histogram.aggregation_temporality, 1, "deltas");
+        for point in &histogram.data_points {
+            let side = point.positive.as_ref().unwrap();
+            let edge = |at: usize| {
+                let index = f64::from(side.offset) + at as f64;
+                (index * f64::from(-point.scale).exp2()).exp2()
+            };
+            let zeros = std::iter::repeat_n((0.0, 0.0), point.zero_count as usize);
+            let counts = side.bucket_counts.iter().enumerate();
+            let numbers = counts.flat_map(|(at, count)| {
+                std::iter::repeat_n((edge(at), edge(at + 1)), *count as usize)
+            });
+            found.push(Histogram {
+                seconds: [point.start_time_unix_nano, point.time_unix_nano]
+                    .map(|nanos| nanos / 1_000_000_000),
+                scale: point.scale,
+                max: point.max,
+                numbers: zeros.chain(numbers).collect(),
+            });
+        }
+    }
+    found
+}
+
+struct Histogram {
+    seconds: [u64; 2],
+    scale: i32,
+    max: Option<f64>,
+    numbers: Vec<(f64, f64)>,
+}
+
+#[test]
+fn s316_the_numbers_behind_a_percentile_are_pushed_once_for_each_window() {
+    let folder = Folder::new("s316_histograms");
+    let log = folder.file("hits.jsonl", hits(100));
+    let (place, requests) = receiver(&[OK]);
+    let run = streamgauge(&[&FLAGS[..], &["--output", "json", "--otlp", &place, &log]].concat());
+    let plain = streamgauge(&[&FLAGS[..], &["--output", "json", &log]].concat());
+    assert_eq!(run.succeeded().stdout, plain.stdout, "the answers do not change");
+    let found = histograms(&requests.recv_timeout(GIVE_UP).unwrap());
+    assert_eq!(found.len(), 10, "windows");
+    for (window, Histogram { seconds, scale, max, numbers }) in found.into_iter().enumerate() {
+        let start = 1_704_067_200 + window as u64 * 10;
+        assert_eq!(seconds, [start, start + 10]);
+        let base = f64::from(-scale).exp2().exp2();
+        let true_numbers: Vec<f64> = (0..10).map(|n| (window * 100 + n * 10) as f64).collect();
+        assert_eq!((max, numbers.len()), (true_numbers.last().copied(), true_numbers.len()));
+        let allowed = base * 1.0039 - 1.0;
+        for (number, (low, high)) in true_numbers.iter().zip(numbers) {
+            let error = (high - number).max(number - low);
+            assert!(error <= allowed * number + 1e-9, "{number} in {low} to {high}");
+        }
+    }
+}
+
+#[test]
+fn s316_windows_that_are_not_added_up_have_no_histograms() {
+    let folder = Folder::new("s316_none");
+    let log = folder.file("hits.jsonl", hits(100));
+    let state = folder.path("state");
+    for flags in [["--every", "5s"], ["--state", &state]] {
+        let (place, requests) = receiver(&[OK]);
+        streamgauge(&[&FLAGS[..], &flags, &["--otlp", &place, &log]].concat()).succeeded();
+        assert_eq!(histograms(&requests.recv_timeout(GIVE_UP).unwrap()).len(), 0, "{flags:?}");
     }
 }
 

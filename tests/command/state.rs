@@ -273,6 +273,42 @@ fn inspect_shows_the_contents_of_state_and_partials() {
 }
 
 #[test]
+fn s318_inspect_tells_the_open_windows_and_their_largest_groups() {
+    let folder = Folder::new("s318_sizes");
+    let record = |minute: u64, group: &str, user: u64| {
+        format!("{{\"ts\":{},\"group\":{},\"user\":{user}}}\n", minute * 60_000, json!(group))
+    };
+    let mut log: String = (0..500).map(|user| record(1, "many", user)).collect();
+    log += &record(1, "one\u{1b}[2J", 1);
+    log += &(0..7).map(|group| record(2, &format!("g{group}"), 1)).collect::<String>();
+    let (file, state) = (folder.file("log", log), folder.path("state"));
+    let pipeline = ["--time", "ts", "--time-format", "ms", "--window", "1m"];
+    let pipeline = [&pipeline[..], &["--group", "group", "--agg", "distinct(user)"]].concat();
+    streamgauge(&[&["run", &file, "--state", &state], &pipeline[..]].concat()).succeeded();
+    let saved = folder.path("state/run.state");
+    let told = streamgauge(&[&["inspect", &saved], &pipeline[..]].concat()).json();
+    let windows = told[0]["open_windows"].as_array().unwrap();
+    let groups: Vec<&serde_json::Value> = windows.iter().map(|window| &window["groups"]).collect();
+    assert_eq!(groups, [&json!(2), &json!(7)]);
+    for window in windows {
+        let largest = window["largest"].as_array().unwrap();
+        let bytes: Vec<u64> =
+            largest.iter().map(|group| group["bytes"].as_u64().unwrap()).collect();
+        assert!(bytes.is_sorted_by(|one, other| one >= other) && bytes.len() <= 5, "{window}");
+        assert!(bytes.iter().sum::<u64>() <= window["bytes"].as_u64().unwrap() * 2, "{window}");
+    }
+    assert_eq!(windows[0]["largest"][0]["group"], json!(["many"]));
+    let text = streamgauge(&[&["inspect", &saved, "--output", "table"], &pipeline[..]].concat());
+    let lines: Vec<&str> = text.succeeded().stdout.lines().collect();
+    let bar = "#".repeat(20);
+    for words in ["open windows: 2, ", &format!("  {bar} [1970-01-01T00:01:00.000Z")] {
+        assert!(lines.iter().any(|line| line.starts_with(words)), "{words:?}\n{}", text.stdout);
+    }
+    assert!(lines.iter().any(|line| line.ends_with(" \"many\"")), "{}", text.stdout);
+    assert!(!text.stdout.contains('\u{1b}'));
+}
+
+#[test]
 fn two_runs_with_one_state_do_not_overwrite_each_other() {
     let folder = Folder::new("state_two_runs");
     let (file, state) = (folder.file("log", hits(60_000)), folder.path("state"));

@@ -5,14 +5,20 @@ While the records flow, the process is killed three times and started again, a s
 its state alone. The rows in its file must be those of `streamgauge run` over the same records, byte by byte, each once.
 Needs what setup.sh (python node) installs and start-kinesis.sh has started; run by scripts/test-kcl."""
 import base64
+import fcntl
 import json
 import os
 import pathlib
+import pty
+import select
 import shutil
 import signal
+import struct
 import subprocess
+import termios
 import threading
 import time
+import urllib.request
 
 import kcl_end_to_end as kit
 from aws_kinesis_agg.deaggregator import iter_deaggregate_records
@@ -23,6 +29,7 @@ STREAMGAUGE = kit.STREAMGAUGE
 KEYS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_REGION": "us-east-1", "AWS_EC2_METADATA_DISABLED": "true"}
 # The longest time that a process gets which has nothing to tell that it is done, if it was not after a shorter one.
 PATIENCE_SECONDS = (10, 60, 240)
+SERVE_PORT = int(os.environ.get("SERVE_PORT", "9398"))
 # What a Lambda function gets beside the data.
 DELIVERED = {"kinesisSchemaVersion": "1.0", "sequenceNumber": "1", "approximateArrivalTimestamp": 0, "partitionKey": "k"}
 
@@ -116,15 +123,62 @@ def check_interrupt(ends_at):
     start = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(ends_at - 1))
     command = [STREAMGAUGE, "kinesis", "--stream", STREAM, "--endpoint", os.environ["KINESIS"], "--from", start, "--time", "ts"]
     command += ["--time-format", "ms", "--window", "1h", "--max-ahead", "off", "--where", "country == 'end'"]
-    for seconds in PATIENCE_SECONDS:
-        out, err = interrupted(command, seconds)
-        found = [json.loads(line) for line in out.splitlines()]
-        if [(row["count"], row["complete"]) for row in found] == [(len(kit.open_shards()), False)]:
-            break
-    else:
-        raise AssertionError(out + err)
-    assert "the last windows are not complete" in err, err
-    kit.say("Ctrl-C gives the incomplete window")
+    served = [*command, "--serve", f"127.0.0.1:{SERVE_PORT}", "--log", "json"]
+    process = subprocess.Popen(served, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, **KEYS})
+    shards = len(kit.open_shards())
+    screen = Screen([*command, "--live"])
+    kit.wait_until(lambda: counted() >= shards, "the records in /metrics")
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=kit.WAIT_SECONDS)
+    assert process.returncode == 130, err
+    found = [json.loads(line) for line in out.splitlines()]
+    assert [(row["count"], row["complete"]) for row in found] == [(shards, False)], out + err
+    events = [json.loads(line) for line in err.splitlines()]
+    ends = [event["level"] for event in events if "the last windows are not complete" in event["message"]]
+    assert ends == ["WARN"], err
+    kit.say("Ctrl-C gives the incomplete window, and /metrics had its records")
+    screen.check(shards)
+    kit.say("the screen showed the open window, and gave the terminal back")
+
+
+def counted():
+    """The records that a served run has counted."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{SERVE_PORT}/metrics", timeout=10) as reply:
+            lines = reply.read().decode().splitlines()
+    except OSError:
+        return 0
+    counts = dict(line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
+    return int(counts["streamgauge_records_total"]) - int(counts["streamgauge_filtered_records_total"])
+
+
+class Screen:
+    """A command on a terminal of its own."""
+
+    def __init__(self, command):
+        self.pid, self.terminal = pty.fork()
+        if self.pid == 0:
+            os.execve(command[0], command, {**os.environ, **KEYS, "TERM": "xterm-256color", "LC_ALL": "C.UTF-8"})
+        fcntl.ioctl(self.terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+        self.text = b""
+
+    def read(self):
+        """Reads what there is. At the end the other side of a terminal is an error."""
+        while select.select([self.terminal], [], [], 0.2)[0]:
+            try:
+                self.text += os.read(self.terminal, 1 << 16)
+            except OSError:
+                return self.text
+        return self.text
+
+    def check(self, count):
+        shown = f"{count} so far".encode()
+        kit.wait_until(lambda: shown in self.read(), "the open window on the screen")
+        os.kill(self.pid, signal.SIGTERM)
+        kit.wait_until(lambda: b"stopped by SIGTERM" in self.read(), "the note after the screen")
+        assert os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1]) == 143
+        before, after = self.text.split(b"\x1b[?1049l")
+        assert b"\x1b[?1049h" in before and b"stopped by SIGTERM" in after, self.text
 
 
 def check_put(*arguments):

@@ -101,6 +101,13 @@ def numbers(request):
     return found
 
 
+def histograms(request):
+    """Returns the points of histograms."""
+    scopes = [scope for resource in request["body"]["resource_metrics"] for scope in resource["scope_metrics"]]
+    metrics = [metric for scope in scopes for metric in scope["metrics"]]
+    return [point for metric in metrics for point in metric.get("exponential_histogram", {}).get("data_points", [])]
+
+
 def same_numbers(folder):
     """What is pushed is what /metrics has."""
     receiver = Receiver(folder / "same.jsonl")
@@ -127,8 +134,14 @@ def same_numbers(folder):
     attributes = {one["key"]: one["value"]["string_value"] for one in attributes}
     check(attributes == {"service.name": "streamgauge", "zone": "a b"}, attributes)
     run.end()
+    counts = {}
     for request in receiver.end():
         check(request["problems"] == [] and request["code"] == 200, request["problems"])
+        for point in histograms(request):
+            attributes = {one["key"]: one["value"]["string_value"] for one in point["attributes"]}
+            check(attributes["column"] == "p99" and attributes["place"] not in counts, attributes)
+            counts[attributes["place"]] = int(point["count"])
+    check(counts == {**dict.fromkeys(ODD, 1), "open": 1}, f"each window has its histograms once: {counts}")
 
 
 def troubled(folder):

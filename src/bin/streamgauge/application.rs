@@ -7,6 +7,7 @@ use crate::kinesis_arguments::{KinesisArguments, StreamArguments};
 use crate::session::watch;
 use crate::settings::duration;
 use crate::shared_stream::SharedStream;
+use crate::standard_error::say;
 use std::sync::Arc;
 use streamgauge::Error;
 use streamgauge::adapter::kinesis::{Application, ApplicationOptions};
@@ -59,8 +60,9 @@ fn options(arguments: &KinesisArguments) -> Result<ApplicationOptions, Failure> 
     if let Some(worker) = &sharing.worker {
         options.worker.clone_from(worker);
     }
-    if arguments.output.quiet {
-        options.on_note = Arc::new(|_| {});
-    }
+    options.on_note = match arguments.output.quiet {
+        true => Arc::new(|_| {}),
+        false => Arc::new(|note| say(&format!("streamgauge: {note}\n"))),
+    };
     Ok(options)
 }

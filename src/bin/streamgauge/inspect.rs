@@ -1,6 +1,7 @@
 //! `streamgauge inspect`: shows the contents of files that the commands write.
 
 mod file;
+mod sizes;
 mod text;
 
 use crate::arguments::{
@@ -21,7 +22,7 @@ use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use streamgauge::adapter::files::RunState;
 use streamgauge::merger::{MergerControl, MergerOptions};
-use streamgauge::rows::RowPipeline;
+use streamgauge::rows::{RowPipeline, WindowSize};
 use streamgauge::snapshot::{Kind, Partial};
 use streamgauge::{Control, Error, ErrorKind, Snapshot, Timestamp};
 
@@ -106,13 +107,19 @@ impl Telling {
             _ => Failure::Run(error.at(path.display()).to_string()),
         };
         let content = file::read(path).map_err(at)?;
+        let sizes = self.sizes(&content, &at)?;
         let mut told = match self.form {
             InspectOutputArgument::Table if self.several => format!("{}\n", path.display()),
             _ => String::new(),
         };
         match self.form {
-            InspectOutputArgument::Table => text::append(&content, &mut told),
-            InspectOutputArgument::Json => told.push_str(&json_line(path, &content).map_err(at)?),
+            InspectOutputArgument::Table => {
+                text::append(&content, &mut told);
+                sizes.iter().for_each(|sizes| sizes::append(sizes, &mut told));
+            }
+            InspectOutputArgument::Json => {
+                told.push_str(&json_line(path, &content, &sizes).map_err(at)?);
+            }
         }
         io::stdout().write_all(told.as_bytes()).map_err(|error| Failure::output(&error))?;
         let Some(settings) = &self.settings else { return Ok(()) };
@@ -128,6 +135,18 @@ impl Telling {
             output.finish().map_err(|error| Failure::output(&error))?;
         }
         Ok(())
+    }
+}
+
+impl Telling {
+    /// Returns the open windows of each part of a file, if the pipeline is known.
+    fn sizes(
+        &self,
+        content: &FileContent,
+        at: &dyn Fn(Error) -> Failure,
+    ) -> Result<Vec<Vec<WindowSize>>, Failure> {
+        let Some(settings) = &self.settings else { return Ok(Vec::new()) };
+        content.held().iter().map(|held| sizes::sizes(held, settings, at)).collect()
     }
 }
 
@@ -185,15 +204,26 @@ fn answers(
     Ok(())
 }
 
-/// Returns one JSON object: the file, and its content.
-fn json_line(path: &Path, content: &FileContent) -> Result<String, Error> {
+/// Returns one JSON object: the file, and its content, with the open windows of each part.
+fn json_line(
+    path: &Path,
+    content: &FileContent,
+    sizes: &[Vec<WindowSize>],
+) -> Result<String, Error> {
     let unwritable =
         |error| Error::new(ErrorKind::Unsupported, "cannot be written as JSON").with_source(error);
-    let summary = |held: &Held| serde_json::to_value(&held.summary).map_err(unwritable);
+    let summary = |(index, held): (usize, &Held)| {
+        let mut summary = serde_json::to_value(&held.summary).map_err(unwritable)?;
+        if let Some(sizes) = sizes.get(index) {
+            summary["open_windows"] = serde_json::to_value(sizes).map_err(unwritable)?;
+        }
+        Ok(summary)
+    };
     let mut told = match content {
-        FileContent::Held(held) => summary(held)?,
+        FileContent::Held(held) => summary((0, held))?,
         FileContent::Shard { state, held, applied } => {
-            let holds = held.iter().map(summary).collect::<Result<Vec<Value>, Error>>()?;
+            let holds = held.iter().enumerate().map(summary);
+            let holds = holds.collect::<Result<Vec<Value>, Error>>()?;
             let mut told = json!({ "kind": "shard", "owner": state.owner, "holds": holds });
             told["phase"] = file::phase(&state.phase);
             told["applied"] = json!(applied);

@@ -1,6 +1,7 @@
-//! Ctrl-C and SIGTERM: the first one ends a run cleanly, the second one at once.
+//! Ctrl-C and SIGTERM, and behind a screen SIGHUP: the first one ends a run cleanly, the second one
+//! at once.
 
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::flag;
 use std::fs::File;
 #[cfg(all(unix, feature = "live"))]
@@ -10,6 +11,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
+
+/// The signals that end a run. Without a screen SIGHUP is left as it is, since `nohup` ignores it.
+const ENDING: [i32; 2] = [SIGINT, SIGTERM];
 
 /// The number of no signal: a key of the screen asks the run to end.
 const QUIT: usize = 1 << 16;
@@ -31,7 +35,11 @@ impl Signal {
         if self.0 == QUIT {
             return "q";
         }
-        if usize::try_from(SIGINT) == Ok(self.0) { "Ctrl-C (SIGINT)" } else { "SIGTERM" }
+        match i32::try_from(self.0) {
+            Ok(SIGINT) => "Ctrl-C (SIGINT)",
+            Ok(SIGHUP) => "SIGHUP",
+            _ => "SIGTERM",
+        }
     }
 }
 
@@ -55,7 +63,7 @@ impl Interrupt {
     /// # Errors
     /// Errors of the operating system.
     pub(crate) fn watch() -> io::Result<Self> {
-        let interrupt = Interrupt::watch_behind_screen()?;
+        let interrupt = Interrupt::watch_for(&ENDING)?;
         interrupt.arm_all()?;
         Ok(interrupt)
     }
@@ -66,11 +74,15 @@ impl Interrupt {
     /// # Errors
     /// Errors of the operating system.
     pub(crate) fn watch_behind_screen() -> io::Result<Self> {
+        Interrupt::watch_for(&[SIGINT, SIGTERM, SIGHUP])
+    }
+
+    fn watch_for(numbers: &[i32]) -> io::Result<Self> {
         let signal = Arc::new(AtomicUsize::new(0));
         let second = Arc::new(AtomicBool::new(false));
         #[cfg(unix)]
         let (bell, ringer) = io::pipe()?;
-        for number in [SIGINT, SIGTERM] {
+        for &number in numbers {
             flag::register_conditional_shutdown(number, 128 + number, second.clone())?;
             flag::register_usize(
                 number,
@@ -92,7 +104,7 @@ impl Interrupt {
 
     /// From now on a second signal ends the process at once.
     fn arm_all(&self) -> io::Result<()> {
-        for number in [SIGINT, SIGTERM] {
+        for number in ENDING {
             // The order matters: only a previous signal lets this one end the process.
             flag::register(number, self.second.clone())?;
         }

@@ -84,7 +84,7 @@ fn converse<W: ShardWork>(
 ) -> Result<(), Failure> {
     let states =
         store::open(&arguments.state).map_err(|error| Failure::usage(&error.at("--state")))?;
-    let mut options = ProcessorOptions::default();
+    let mut options = processor_options();
     options.every_records = arguments.save_records;
     options.every = duration("--save-every", &arguments.save_every)?;
     options.require_state = arguments.require_state;
@@ -118,6 +118,13 @@ fn converse<W: ShardWork>(
     }
 }
 
+/// Returns the default options, with notes among the other lines of the command.
+pub(crate) fn processor_options() -> ProcessorOptions {
+    let mut options = ProcessorOptions::default();
+    options.on_note = Box::new(|note| say(&format!("streamgauge: {note}\n")));
+    options
+}
+
 /// Returns a writer of dead letters to a file.
 pub(crate) fn dead_letters(path: &Path) -> Result<OnDeadLetter, Failure> {
     let mut file = append(path).map_err(|error| Failure::usage(&error))?;
@@ -126,10 +133,7 @@ pub(crate) fn dead_letters(path: &Path) -> Result<OnDeadLetter, Failure> {
         let line = format!("{{\"reason\":{}}}\n", serde_json::Value::from(letter.to_string()));
         let written = file.write_all(line.as_bytes()).and_then(|()| file.flush());
         if let Err(error) = written {
-            let _ = writeln!(
-                io::stderr(),
-                "streamgauge: a dead letter cannot be written: {error}: {line}"
-            );
+            say(&format!("streamgauge: a dead letter cannot be written: {error}: {line}"));
         }
     }))
 }
@@ -146,7 +150,7 @@ pub(crate) fn late_records(path: &Path) -> Result<impl FnMut(&LateRecord<'_>) + 
             .map_err(io::Error::from)
             .and_then(|line| file.write_all((line + "\n").as_bytes()));
         if let Err(error) = written {
-            let _ = writeln!(io::stderr(), "streamgauge: a late record cannot be written: {error}");
+            say(&format!("streamgauge: a late record cannot be written: {error}\n"));
         }
     })
 }

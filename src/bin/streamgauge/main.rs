@@ -34,6 +34,11 @@ mod lambda;
 mod last_written;
 mod late_records;
 mod lines_file;
+#[cfg(feature = "log")]
+mod log;
+#[cfg(not(feature = "log"))]
+#[path = "log_disabled.rs"]
+mod log;
 mod manual;
 mod merge;
 mod merged;
@@ -41,6 +46,8 @@ mod one_file;
 mod output;
 mod progress;
 mod protocol_output;
+#[cfg(any(feature = "otlp", feature = "serve"))]
+mod publish_arguments;
 #[cfg(feature = "kinesis")]
 mod put;
 mod replay;
@@ -73,7 +80,7 @@ mod view;
 use arguments::{Arguments, Command};
 use clap::Parser;
 use failure::Failure;
-use std::io::{self, Write};
+use standard_error::say;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -85,6 +92,7 @@ fn main() -> ExitCode {
         Ok(arguments) => arguments,
         Err(error) => return answered_by_clap(&usage::with_tip(error, std::env::args())),
     };
+    log::start(&arguments.log);
     exit_code(match arguments.command {
         Command::Kcl(arguments) => kcl::run(&arguments),
         #[cfg(feature = "kafka")]
@@ -121,8 +129,7 @@ fn exit_code(result: Result<(), Failure>) -> ExitCode {
 
 fn ended(failure: &Failure) -> ExitCode {
     if let Some(message) = failure.message() {
-        // If standard error is closed, there is no other place to report to.
-        let _ = writeln!(io::stderr(), "error: {message}");
+        say(&format!("error: {message}\n"));
     }
     failure.exit_code()
 }

@@ -435,6 +435,7 @@ pub(crate) fn compile(settings: &Settings, bounded_input: bool) -> Result<RowPip
     options.flags = Some(settings.flags.clone());
     options.written_until = settings.written_until;
     options.lookups = settings.lookups.clone();
+    options.histograms = settings.histograms();
     let mut spec = settings.spec.clone();
     if !settings.reads_clock() {
         spec.max_ahead = None;

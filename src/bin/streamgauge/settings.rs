@@ -160,6 +160,14 @@ impl Settings {
         asked && !self.files.iter().any(|path| path.is_file())
     }
 
+    /// Returns the number of buckets of the histograms that rows have beside percentiles, if they
+    /// have some. Windows that overlap have none, since receivers add histograms up; nor have those
+    /// that a later run answers again.
+    pub(crate) fn histograms(&self) -> Option<usize> {
+        let is_added_up = self.spec.every.is_none() && self.durable.state.is_none();
+        self.published.as_ref().filter(|_| is_added_up)?.histograms()
+    }
+
     /// Where the answers are from, for the head of a page.
     pub(crate) fn origin(&self) -> Origin {
         let inputs = self.files.iter().map(|file| file.to_string_lossy().into_owned()).collect();

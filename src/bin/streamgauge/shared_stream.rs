@@ -3,7 +3,9 @@
 use crate::arguments::PipelineArguments;
 use crate::early;
 use crate::failure::Failure;
-use crate::kcl::{Both, NamedTarget, Out, check_partials, dead_letters, late_records, target};
+use crate::kcl::{
+    Both, NamedTarget, Out, check_partials, dead_letters, late_records, processor_options, target,
+};
 use crate::kcl::{MergedRows, merger, saved_pipeline};
 use crate::session::explained;
 use crate::settings::{Settings, duration};
@@ -189,7 +191,7 @@ impl SharedStream {
     }
 
     fn saving(&self) -> Result<ProcessorOptions, Error> {
-        let mut options = ProcessorOptions::default();
+        let mut options = processor_options();
         (options.every, options.every_records) = (self.place.every, self.place.every_records);
         if let Some(path) = &self.settings.spec.dead_letters {
             options.on_dead_letter = Some(dead_letters(Path::new(path)).map_err(failed)?);

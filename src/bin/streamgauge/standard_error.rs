@@ -1,5 +1,6 @@
 //! Standard error. While a screen has the terminal, lines wait until it has gone.
 
+use crate::log;
 use std::io::{self, Write};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -20,8 +21,16 @@ fn held() -> MutexGuard<'static, Option<Held>> {
     HELD.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Writes lines to standard error. If that is closed, there is no other place to report to.
+/// Writes lines to standard error, or adds them to the [log](crate::log). If standard error is
+/// closed, there is no other place to report to.
 pub(crate) fn say(text: &str) {
+    if !log::take(text) {
+        write(text);
+    }
+}
+
+/// Writes lines to standard error as they are.
+pub(crate) fn write(text: &str) {
     match &mut *held() {
         None => drop(io::stderr().write_all(text.as_bytes())),
         Some(held) => {
@@ -44,7 +53,7 @@ pub(crate) fn hold(listener: impl Fn(&str) + Send + 'static) {
 #[cfg(feature = "live")]
 pub(crate) fn release() {
     let Some(held) = held().take() else { return };
-    say(&held.text);
+    write(&held.text);
     if held.dropped > 0 {
         say(&format!("note: {} more lines are left out\n", held.dropped));
     }

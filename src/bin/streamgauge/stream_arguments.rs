@@ -62,7 +62,7 @@ pub(crate) struct StreamOutput {
     pub(crate) quiet: bool,
     #[cfg(any(feature = "otlp", feature = "serve"))]
     #[command(flatten)]
-    pub(crate) published: crate::arguments::PublishArguments,
+    pub(crate) published: crate::publish_arguments::PublishArguments,
     /// Save the state of the windows and the positions in all shards in a directory, or in
     /// s3://BUCKET/PREFIX, and continue from it when started again. Each stream and pipeline needs
     /// its own place

@@ -8,7 +8,9 @@ use crate::copy::CopyArguments;
 use crate::early;
 use crate::failure::Failure;
 use crate::interrupt::{Interrupt, Signal};
-use crate::kcl::{Both, NamedTarget, check_partials, dead_letters, late_records, target};
+use crate::kcl::{
+    Both, NamedTarget, check_partials, dead_letters, late_records, processor_options, target,
+};
 use crate::kcl::{MergedRows, Out, merger, merger_options, saved_pipeline};
 use crate::output::Shape;
 use crate::progress::Bar;
@@ -100,6 +102,7 @@ impl StreamRun {
         let mut options = CompileOptions::default();
         (options.seed, options.flags) = (settings.seed, Some(settings.flags.clone()));
         options.lookups = settings.lookups.clone();
+        options.histograms = settings.histograms().filter(|_| place.state.is_none());
         let partials = place.partials.as_deref();
         let early = early::of_stream(&settings.spec, &options, partials).map_err(usage)?;
         let pipeline = Declared::compile(&settings.spec, options).map_err(usage)?;
@@ -273,7 +276,7 @@ fn open_file(path: &Path) -> Result<ExactFile, Failure> {
 
 /// Returns when the state is saved, and where dead letters go.
 fn saving(place: &StreamOutput, letters: Option<&str>) -> Result<ProcessorOptions, Failure> {
-    let mut saving = ProcessorOptions::default();
+    let mut saving = processor_options();
     saving.every_records = place.save_records;
     let every = match place.state {
         Some(_) => "10s",

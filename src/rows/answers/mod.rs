@@ -38,7 +38,8 @@ pub(super) struct AnswerPlan {
     limit: Option<usize>,
     /// Whether the columns are the aggregates, in their order, and every row is given.
     is_plain: bool,
-    /// The aggregates that conditions and the order need.
+    /// The aggregates that conditions and the order need. What follows them among the values of
+    /// aggregates is given as it is, behind the columns.
     asked: Vec<bool>,
 }
 
@@ -262,7 +263,8 @@ impl AnswerPlan {
 
     fn columns_of(&self, row: &RowValues<'_>) -> Vec<OutputValue> {
         let columns = self.columns.iter().zip(&self.kinds);
-        columns.map(|(column, kind)| of_kind(row.value(&column.answer), *kind)).collect()
+        let columns = columns.map(|(column, kind)| of_kind(row.value(&column.answer), *kind));
+        columns.chain(row.calls.iter().skip(self.asked.len()).cloned()).collect()
     }
 }
 

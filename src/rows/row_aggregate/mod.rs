@@ -11,6 +11,7 @@ mod held;
 mod mixed;
 mod partition;
 mod plan;
+mod sizes;
 mod source;
 
 pub use answer::ColumnKind;
@@ -18,6 +19,7 @@ pub(super) use cell::{StateSpec, TOP_ROWS_MIN};
 pub(super) use cells::{Cells, STATES_INLINE};
 pub(super) use group_walk::{Answered, GroupWalk};
 pub(super) use plan::{Plan, RowTest};
+pub(super) use sizes::GroupSizes;
 
 use crate::aggregate::{
     Aggregate, AllRecords, GroupBy, GroupByAccumulator, Groups, Growth, Invertible, KeyOf,

@@ -12,7 +12,7 @@ use crate::aggregate::{
     TopK, TopKByWeight, Variance, Wide,
 };
 use crate::hash::Seed;
-use crate::query::aggregates::Function;
+use crate::query::aggregates::{self, Column, Function};
 use crate::query::literal::{Literal, Operator};
 use crate::row::{Number, OutputValue, Row};
 use crate::sketch::Estimate;
@@ -82,6 +82,8 @@ enum Reading {
     Stddev,
     Quantile(f64),
     Median,
+    /// All numbers, in at most this number of buckets of each sign.
+    Exponential(usize),
     Top(usize),
     /// The keys are tuples.
     TopOfTuples(usize),
@@ -97,6 +99,27 @@ impl Plan {
             plan.answers.push(ColumnAnswer { state, reading });
         }
         plan
+    }
+
+    /// Adds a histogram for each field of which columns are percentiles, and returns the names of
+    /// the first of these columns. Their values follow those of the aggregates.
+    pub(crate) fn add_histograms(&mut self, columns: &[Column], buckets_max: usize) -> Vec<String> {
+        let (mut names, reading) = (Vec::new(), Reading::Exponential(buckets_max));
+        for column in columns {
+            let aggregates::Answer::Call(index) = column.answer else { continue };
+            let answer = self.answers.get(index).copied();
+            let Some(ColumnAnswer { state, reading: Reading::Quantile(_) | Reading::Median }) =
+                answer
+            else {
+                continue;
+            };
+            let histogram = ColumnAnswer { state, reading };
+            if !self.answers.contains(&histogram) {
+                self.answers.push(histogram);
+                names.push(column.name.clone());
+            }
+        }
+        names
     }
 
     fn state_of(&mut self, function: &Function, seed: Seed) -> (StateSpec, Reading) {
@@ -226,7 +249,7 @@ impl ColumnAnswer {
     fn kind(&self, states: &[StateSpec]) -> ColumnKind {
         match self.reading {
             Reading::Own => states.get(self.state).map_or(ColumnKind::Plain, StateSpec::kind),
-            Reading::Sum | Reading::Stddev => ColumnKind::Plain,
+            Reading::Sum | Reading::Stddev | Reading::Exponential(_) => ColumnKind::Plain,
             Reading::ExactEstimate | Reading::Quantile(_) | Reading::Median => ColumnKind::Estimate,
             Reading::Top(_) | Reading::TopOfTuples(_) => ColumnKind::Top,
         }
@@ -250,6 +273,13 @@ impl ColumnAnswer {
             (Reading::Median, StateSpec::Histogram(_, typed), Cell::Histogram(numbers)) => {
                 numbers.read(typed, |histogram| histogram.median()).value()
             }
+            (
+                Reading::Exponential(buckets_max),
+                StateSpec::Histogram(_, typed),
+                Cell::Histogram(numbers),
+            ) => OutputValue::Histogram(Box::new(
+                numbers.read(typed, |histogram| histogram.exponential(buckets_max)),
+            )),
             (Reading::Top(k), state, cell) => state.top(cell, k).value(),
             (Reading::TopOfTuples(k), state, cell) => top_of_tuples(state.top(cell, k)),
             _ => OutputValue::Null,

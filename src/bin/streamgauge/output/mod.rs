@@ -75,7 +75,14 @@ impl<W: Write> OutputWriter<W> {
             }
             OutputWriter::Published(published, output) => {
                 published.emission(emission);
-                output.emission(emission)
+                match emission.form.histograms.is_empty() {
+                    true => output.emission(emission),
+                    false => {
+                        let mut columns = emission.clone();
+                        columns.values.truncate(columns.form.columns.len());
+                        output.emission(&columns)
+                    }
+                }
             }
         }
     }

@@ -129,7 +129,9 @@ impl Kept {
             window.left_out += 1;
             return;
         }
-        let answer = answer(row, early.is_none());
+        let mut answer = answer(row, early.is_none());
+        // Beyond the columns there can be histograms.
+        answer.values.truncate(self.columns.len());
         let bytes = bytes_of(&name, &answer);
         self.bytes = self.bytes - known_bytes + bytes;
         window.rows.insert(name, KeptRow { answer, is_early: early.is_some(), bytes });

@@ -1,12 +1,14 @@
 //! What of a run is metrics: the answers of the newest window are gauges, with their bounds; what
 //! the run has counted are counters.
 
-use crate::view::answers::Answer;
+use crate::view::answers::place;
 use crate::view::columns::split;
 use crate::view::kept::KeptWindow;
-use crate::view::told::Told;
+use crate::view::told::{Pushing, Told};
+use crate::view::waiting::HistogramPoint;
 use std::collections::BTreeSet;
 use streamgauge::row::{Number, OutputValue};
+use streamgauge::rows::RowEmission;
 
 /// Series of answers.
 pub(super) const SERIES_MAX: usize = 10_000;
@@ -59,7 +61,7 @@ pub(super) fn counters(told: &Told) -> Vec<Own<u64>> {
         ("dead_letters", "Records that could not be read.", counts.dead_letters),
         ("answered_windows", "Windows that were answered, revisions included.", told.windows),
     ];
-    if let Some(pushes) = told.pushes {
+    if let Some(Pushing { pushes, waiting }) = &told.pushing {
         counters.extend([
             ("otlp_requests", "Requests that an OTLP receiver has taken.", pushes.taken),
             ("otlp_failed_requests", "Requests that no receiver has taken.", pushes.failed),
@@ -67,6 +69,11 @@ pub(super) fn counters(told: &Told) -> Vec<Own<u64>> {
                 "otlp_refused_points",
                 "Points that an OTLP receiver has refused.",
                 pushes.refused_points,
+            ),
+            (
+                "otlp_left_out_histograms",
+                "Histograms of windows that no OTLP receiver has had.",
+                waiting.left_out,
             ),
         ]);
     }
@@ -134,7 +141,7 @@ impl Metrics {
         let (mut all, mut left_out) = (Vec::new(), 0);
         let mut groups = BTreeSet::new();
         for (_, row) in window.rows() {
-            let group = group_labels(row, &names);
+            let group = group_labels(&row.group, &names);
             let is_known = !groups.insert(group.clone());
             let cells = told.kept.columns.iter().zip(&row.values);
             for (column, value) in cells.filter(|(column, value)| self.has(column, value)) {
@@ -150,11 +157,27 @@ impl Metrics {
     }
 
     /// Returns true if a value of a column is a metric.
-    fn has(&self, column: &String, value: &OutputValue) -> bool {
+    fn has(&self, column: &str, value: &OutputValue) -> bool {
         match &self.chosen {
             Some(chosen) => chosen.contains(column),
             None => !matches!(value, OutputValue::Top(_)),
         }
+    }
+
+    /// Returns the histograms of a row, if their columns are metrics.
+    pub(super) fn histograms(&self, row: &RowEmission) -> Vec<HistogramPoint> {
+        let mut points = Vec::new();
+        let names = labels(&row.form.group);
+        for (column, buckets) in row.histograms() {
+            if !self.has(column, &OutputValue::Null) {
+                continue;
+            }
+            let mut labels = vec![("column".to_owned(), column.to_owned())];
+            labels.extend(group_labels(&row.group, &names));
+            let window = row.window.map(|window| place(Some(window)));
+            points.push(HistogramPoint { labels, window, buckets: buckets.clone() });
+        }
+        points
     }
 }
 
@@ -207,8 +230,8 @@ fn labels(names: &[String]) -> Vec<String> {
     names.iter().map(label).collect()
 }
 
-fn group_labels(row: &Answer, names: &[String]) -> Labels {
-    let pairs = names.iter().zip(&row.group);
+fn group_labels(group: &[OutputValue], names: &[String]) -> Labels {
+    let pairs = names.iter().zip(group);
     pairs.map(|(name, key)| (name.clone(), key.to_string())).collect()
 }
 

@@ -35,5 +35,7 @@ mod text;
 mod times;
 #[cfg(any(feature = "otlp", feature = "serve"))]
 mod told;
+#[cfg(any(feature = "otlp", feature = "serve"))]
+mod waiting;
 
 pub(crate) use counts::{Counts, Watcher};

@@ -12,6 +12,9 @@ use std::sync::Arc;
 use streamgauge::Window;
 use streamgauge::rows::RowEmission;
 
+/// Buckets of each sign of a histogram: twice as many as those of OpenTelemetry's own programs have.
+const BUCKETS_MAX: usize = 320;
+
 /// Where and what is published.
 #[derive(Clone, Debug)]
 pub(crate) struct PublishOptions {
@@ -21,9 +24,17 @@ pub(crate) struct PublishOptions {
     pub(crate) otlp: Option<OtlpOptions>,
 }
 
+impl PublishOptions {
+    /// Returns the number of buckets of histograms beside percentiles, if somebody takes them.
+    pub(crate) fn histograms(&self) -> Option<usize> {
+        self.otlp.is_some().then_some(BUCKETS_MAX)
+    }
+}
+
 /// Takes the answers of a run and publishes them while it goes on.
 pub(crate) struct PublishedWriter {
     told: SharedTold,
+    metrics: Arc<Metrics>,
     last: Option<(Option<Window>, u32)>,
     /// Pushes for the last time when it is dropped.
     _exporter: Option<Exporter>,
@@ -49,9 +60,10 @@ impl PublishedWriter {
             .map(|options| Server::start((told.clone(), metrics.clone()), origin, options))
             .transpose()?;
         let otlp = options.otlp.as_ref();
-        let exporter =
-            otlp.map(|options| Exporter::start((told.clone(), metrics), options)).transpose()?;
-        Ok(PublishedWriter { told, last: None, _exporter: exporter, _server: server })
+        let exporter = otlp
+            .map(|options| Exporter::start((told.clone(), metrics.clone()), options))
+            .transpose()?;
+        Ok(PublishedWriter { told, metrics, last: None, _exporter: exporter, _server: server })
     }
 
     /// Takes a row of a window that has closed.
@@ -63,6 +75,14 @@ impl PublishedWriter {
         told.windows += u64::from(is_next);
         told.version += 1;
         told.kept.take(row, None);
+        let Some(pushing) = &mut told.pushing else { return };
+        for point in self.metrics.histograms(row) {
+            match row.revision {
+                0 => pushing.waiting.push(point),
+                // What a receiver has added cannot be taken back.
+                _ => pushing.waiting.left_out += 1,
+            }
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::view::Counts;
 use crate::view::kept::Kept;
+use crate::view::waiting::Waiting;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// What a run has told so far.
@@ -12,8 +13,8 @@ pub(super) struct Told {
     pub(super) windows: u64,
     /// Rises with every row.
     pub(super) version: u64,
-    /// What became of the metrics that are pushed, if they are.
-    pub(super) pushes: Option<Pushes>,
+    /// What is pushed, if something is.
+    pub(super) pushing: Option<Pushing>,
 }
 
 /// What became of metrics that are pushed.
@@ -27,13 +28,21 @@ pub(super) struct Pushes {
     pub(super) refused_points: u64,
 }
 
+/// What is pushed, and what became of it.
+#[derive(Debug, Default)]
+pub(super) struct Pushing {
+    pub(super) pushes: Pushes,
+    /// The histograms of windows that have closed.
+    pub(super) waiting: Waiting,
+}
+
 /// What a run has told, shared with the threads that publish it.
 #[derive(Clone)]
 pub(crate) struct SharedTold(Arc<Mutex<Told>>);
 
 impl SharedTold {
     pub(super) fn new(kept: Kept) -> Self {
-        let told = Told { kept, counts: Counts::default(), windows: 0, version: 0, pushes: None };
+        let told = Told { kept, counts: Counts::default(), windows: 0, version: 0, pushing: None };
         SharedTold(Arc::new(Mutex::new(told)))
     }
 

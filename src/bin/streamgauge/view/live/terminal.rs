@@ -117,3 +117,62 @@ fn release(is_taken: &mut bool) {
         let _ = disable_raw_mode();
     }
 }
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+    use rustix::fs::{Mode, OFlags};
+    use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+    use rustix::termios::tcgetattr;
+    use std::env;
+    use std::fs::File;
+    use std::io::Read;
+    use std::process::Command;
+
+    /// Set in a process whose standard input and output are a terminal of its own.
+    const ON_TERMINAL: &str = "STREAMGAUGE_TEST_ON_TERMINAL";
+
+    #[test]
+    fn s282_the_terminal_is_given_back_before_a_panic_is_told() {
+        if env::var_os(ON_TERMINAL).is_some() {
+            drop(take().unwrap());
+            panic!("this is on purpose");
+        }
+        let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+        grantpt(&master).unwrap();
+        unlockpt(&master).unwrap();
+        let name = ptsname(&master, Vec::new()).unwrap();
+        let flags = OFlags::RDWR | OFlags::NOCTTY;
+        let slave = File::from(rustix::fs::open(name.as_c_str(), flags, Mode::empty()).unwrap());
+        let before = tcgetattr(&slave).unwrap();
+        let test = thread_name();
+        let mut child = Command::new("setsid")
+            .args(["--ctty".as_ref(), env::current_exe().unwrap().as_os_str()])
+            .args(["--exact", &test, "--nocapture", "--test-threads", "1"])
+            .env(ON_TERMINAL, "1")
+            .env("TERM", "xterm")
+            .stdin(slave.try_clone().unwrap())
+            .stdout(slave.try_clone().unwrap())
+            .stderr(slave.try_clone().unwrap())
+            .spawn()
+            .unwrap();
+        assert!(!child.wait().unwrap().success(), "the panic fails the test");
+        let now = tcgetattr(&slave).unwrap();
+        assert_eq!(now.local_modes, before.local_modes);
+        assert_eq!(now.input_modes, before.input_modes);
+        drop(slave);
+        let mut text = Vec::new();
+        // At its end the other side of a terminal is an error.
+        drop(File::from(master).read_to_end(&mut text));
+        let text = String::from_utf8_lossy(&text);
+        let places = ["\x1b[?1049h", "\x1b[?1049l", "this is on purpose"].map(|one| text.find(one));
+        let [Some(taken), Some(given_back), Some(told)] = places else { panic!("{text:?}") };
+        assert!(taken < given_back && given_back < told, "{text:?}");
+        assert!(text.find("\x1b[?25h").is_some_and(|shown| shown < told), "{text:?}");
+    }
+
+    /// Returns the name of the test that runs, as the harness gives it to the thread.
+    fn thread_name() -> String {
+        std::thread::current().name().unwrap_or_default().to_owned()
+    }
+}

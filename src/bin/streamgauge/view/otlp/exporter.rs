@@ -1,5 +1,6 @@
 //! The thread that pushes metrics.
 
+use super::limits::HISTOGRAMS_MAX;
 use super::options::OtlpOptions;
 use super::outcome::{Outcome, pause};
 use super::request::{Times, request};
@@ -7,7 +8,7 @@ use super::transport::send;
 use crate::failure::Failure;
 use crate::standard_error::say;
 use crate::view::metrics::Metrics;
-use crate::view::told::{Pushes, SharedTold};
+use crate::view::told::{Pushing, SharedTold};
 use prost::Message;
 use std::io;
 use std::sync::Arc;
@@ -15,7 +16,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::runtime::Builder;
 use tokio::sync::oneshot;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 /// Pushes metrics until it is dropped, then once more.
 pub(crate) struct Exporter {
@@ -33,16 +34,16 @@ impl Exporter {
         (told, metrics): (SharedTold, Arc<Metrics>),
         options: &OtlpOptions,
     ) -> Result<Self, Failure> {
-        told.lock().pushes = Some(Pushes::default());
+        told.lock().pushing = Some(Pushing::default());
         let options = options.clone();
         let start = unix_nanos();
-        let pushing = Pushing { told, metrics, options, start, failures: 0, is_failing: false };
+        let pusher = Pusher { told, metrics, options, start, failures: 0, is_failing: false };
         let (end, ended) = oneshot::channel();
         let thread = thread::Builder::new()
             .name("otlp".to_owned())
             .spawn(move || {
                 let runtime = Builder::new_current_thread().enable_all().build()?;
-                runtime.block_on(pushing.run(ended));
+                runtime.block_on(pusher.run(ended));
                 // Looking a name up has a thread of its own, which may take long.
                 runtime.shutdown_background();
                 Ok(())
@@ -60,8 +61,16 @@ impl Drop for Exporter {
     }
 }
 
+/// The body of a request.
+struct Body {
+    bytes: Vec<u8>,
+    points: usize,
+    /// The number of the first histogram that is not in it.
+    next: u64,
+}
+
 /// What the thread has.
-struct Pushing {
+struct Pusher {
     told: SharedTold,
     metrics: Arc<Metrics>,
     options: OtlpOptions,
@@ -73,7 +82,7 @@ struct Pushing {
     is_failing: bool,
 }
 
-impl Pushing {
+impl Pusher {
     async fn run(mut self, mut end: oneshot::Receiver<()>) {
         let mut wait = self.options.every;
         while timeout(wait, &mut end).await.is_err() {
@@ -81,21 +90,29 @@ impl Pushing {
             wait = pause.unwrap_or(self.options.every);
         }
         let until = Instant::now() + self.options.reply_time_max;
-        while let Ok(Some(pause)) = tokio::time::timeout_at(until, self.push()).await {
+        while let Ok(Some(pause)) = timeout_at(until, self.push()).await {
             if Instant::now() + pause >= until {
                 break;
             }
             sleep(pause).await;
         }
+        // Those that still wait are lost.
+        let told = self.told.lock();
+        let waits = told.pushing.as_ref().is_some_and(|pushing| !pushing.waiting.is_empty());
+        drop(told);
+        if waits {
+            let place = &self.options.place;
+            say(&format!("note: --otlp {place}: the histograms of some windows are not sent\n"));
+        }
     }
 
     /// Sends the newest numbers. Returns the pause before the next request if no receiver has taken
-    /// this one.
+    /// this one, or if there is more to send.
     async fn push(&mut self) -> Option<Duration> {
         let times = Times { start: self.start, now: unix_nanos() };
-        let (body, points) = self.body(times);
-        let outcome = Outcome::of(send(&self.options, body).await);
-        self.count(&outcome, points);
+        let Body { bytes, points, next } = self.body(times);
+        let outcome = Outcome::of(send(&self.options, bytes).await);
+        let is_more = self.count(&outcome, points, next);
         let message = match &outcome {
             Outcome::Taken { refused: 0, message } if message.is_empty() => None,
             Outcome::Taken { refused: 0, message } => Some(message.clone()),
@@ -107,22 +124,27 @@ impl Pushing {
         self.tell(message.as_deref());
         let Outcome::Later { pause: asked, .. } = outcome else {
             self.failures = 0;
-            return None;
+            return is_more.then_some(Duration::ZERO);
         };
         self.failures = self.failures.saturating_add(1);
         Some(pause(self.failures, asked, (times.now >> 10) as u8))
     }
 
-    /// Returns the bytes of a request, and the number of its points.
-    fn body(&self, times: Times) -> (Vec<u8>, usize) {
+    fn body(&self, times: Times) -> Body {
         let told = self.told.lock();
-        let (request, points) = request((&self.metrics, &told), &self.options.resource, times);
-        (request.encode_to_vec(), points)
+        let waiting = told.pushing.as_ref().map(|pushing| pushing.waiting.oldest(HISTOGRAMS_MAX));
+        let (histograms, next) = waiting.map_or((None, 0), |(oldest, next)| (Some(oldest), next));
+        let histograms = histograms.into_iter().flatten();
+        let of = (&*self.metrics, &*told);
+        let (request, points) = request(of, histograms, &self.options.resource, times);
+        Body { bytes: request.encode_to_vec(), points, next }
     }
 
-    fn count(&self, outcome: &Outcome, points: usize) {
+    /// Counts a request, and removes the histograms before `next` if it was answered. Returns true
+    /// if there are more.
+    fn count(&self, outcome: &Outcome, points: usize, next: u64) -> bool {
         let mut told = self.told.lock();
-        let pushes = told.pushes.get_or_insert_default();
+        let Pushing { pushes, waiting } = told.pushing.get_or_insert_default();
         match outcome {
             Outcome::Taken { refused, .. } => {
                 pushes.taken += 1;
@@ -134,6 +156,10 @@ impl Pushing {
                 pushes.refused_points += points as u64;
             }
         }
+        if !matches!(outcome, Outcome::Later { .. }) {
+            waiting.remove_before(next);
+        }
+        !waiting.is_empty()
     }
 
     /// Tells the first trouble, and its end.

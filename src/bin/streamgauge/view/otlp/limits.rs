@@ -14,6 +14,9 @@ pub(super) const PAUSE_MIN: Duration = Duration::from_secs(1);
 /// The longest pause between two such requests, also if a receiver asks for a longer one.
 pub(super) const PAUSE_MAX: Duration = Duration::from_secs(300);
 
+/// Histograms of a request.
+pub(super) const HISTOGRAMS_MAX: usize = 1_000;
+
 /// Bytes of a reply that are read.
 pub(super) const REPLY_BYTES_MAX: usize = 64 << 10;
 

@@ -2,15 +2,25 @@
 
 use crate::view::metrics::{ANSWER, Metrics, PREFIX, Series, counters, gauges};
 use crate::view::told::Told;
+use crate::view::waiting::HistogramPoint;
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, InstrumentationScope, KeyValue};
+use opentelemetry_proto::tonic::metrics::v1::exponential_histogram_data_point::Buckets;
 use opentelemetry_proto::tonic::metrics::v1::metric::Data;
 use opentelemetry_proto::tonic::metrics::v1::{
-    AggregationTemporality, Gauge, Metric, NumberDataPoint, ResourceMetrics, ScopeMetrics, Sum,
-    number_data_point,
+    AggregationTemporality, ExponentialHistogram, ExponentialHistogramDataPoint, Gauge, Metric,
+    NumberDataPoint, ResourceMetrics, ScopeMetrics, Sum, number_data_point,
 };
 use opentelemetry_proto::tonic::resource::v1::Resource;
+use streamgauge::sketch::ExponentialBuckets;
+
+/// The name of histograms.
+const HISTOGRAM: &str = "histogram";
+
+/// The description of histograms.
+const HISTOGRAM_HELP: &str = "Numbers behind a percentile, of each window. A quantile of them is off \
+                              by at most base * 1.0039 - 1, the base being 2^(2^-scale).";
 
 /// The time that a request is of.
 #[derive(Clone, Copy)]
@@ -22,8 +32,9 @@ pub(super) struct Times {
 }
 
 /// Returns a request with all metrics of a run, and the number of its points.
-pub(super) fn request(
+pub(super) fn request<'a>(
     (metrics, told): (&Metrics, &Told),
+    histograms: impl Iterator<Item = &'a HistogramPoint>,
     resource: &[(String, String)],
     times: Times,
 ) -> (ExportMetricsServiceRequest, usize) {
@@ -47,6 +58,14 @@ pub(super) fn request(
                 .filter(|(_, points)| !points.is_empty())
                 .map(|(about, points)| gauge(about, points)),
         );
+    }
+    let histograms: Vec<_> = histograms.filter_map(|one| histogram(one, times)).collect();
+    if !histograms.is_empty() {
+        let histograms = ExponentialHistogram {
+            data_points: histograms,
+            aggregation_temporality: AggregationTemporality::Delta.into(),
+        };
+        all.push(metric((HISTOGRAM, HISTOGRAM_HELP), Data::ExponentialHistogram(histograms)));
     }
     let count = all.iter().map(points_of).sum();
     let scope = InstrumentationScope {
@@ -76,6 +95,7 @@ fn points_of(metric: &Metric) -> usize {
     match &metric.data {
         Some(Data::Gauge(gauge)) => gauge.data_points.len(),
         Some(Data::Sum(sum)) => sum.data_points.len(),
+        Some(Data::ExponentialHistogram(histogram)) => histogram.data_points.len(),
         _ => 0,
     }
 }
@@ -116,6 +136,34 @@ fn point(
         value: Some(value),
         ..Default::default()
     }
+}
+
+/// Returns the histogram of a window; `None` of one before 1970, which has no time in OTLP.
+fn histogram(of: &HistogramPoint, times: Times) -> Option<ExponentialHistogramDataPoint> {
+    let nanos = |millis: i64| u64::try_from(millis).ok()?.checked_mul(1_000_000);
+    let (start, end) = match of.window {
+        Some((start, end)) => (nanos(start)?, nanos(end)?),
+        None => (times.start, times.now),
+    };
+    let ExponentialBuckets { scale, zeros, positive, negative, min, max, .. } = &of.buckets;
+    let sides = [positive, negative];
+    let counts = sides.iter().flat_map(|side| &side.counts).fold(*zeros, |all, count| all + count);
+    let [positive, negative] =
+        sides.map(|side| Some(Buckets { offset: side.offset, bucket_counts: side.counts.clone() }));
+    Some(ExponentialHistogramDataPoint {
+        attributes: attributes(&of.labels),
+        start_time_unix_nano: start,
+        // A window at the epoch begins with it.
+        time_unix_nano: end.max(1),
+        count: counts,
+        scale: *scale,
+        zero_count: *zeros,
+        positive,
+        negative,
+        min: *min,
+        max: *max,
+        ..Default::default()
+    })
 }
 
 fn attributes(pairs: &[(String, String)]) -> Vec<KeyValue> {

@@ -21,7 +21,7 @@ fn told(names: &[&str], columns: &[&str], rows: Vec<(Vec<OutputValue>, Vec<Outpu
         kept.take(&row, None);
     }
     let counts = Counts { records: 7, late: 1, latest: Some(at(119_500)), ..Counts::default() };
-    Told { kept, counts, windows: 1, version: 1, pushes: None }
+    Told { kept, counts, windows: 1, version: 1, pushing: None }
 }
 
 fn text(text: &str) -> OutputValue {
@@ -97,6 +97,16 @@ fn s288_series_are_limited() {
     let series = text.lines().filter(|line| line.starts_with("streamgauge_answer{")).count();
     assert_eq!(series, SERIES_MAX);
     assert!(text.contains("\nstreamgauge_left_out_series 1000\n"), "{}", &text[..2_000]);
+}
+
+#[test]
+fn s288_of_two_keys_with_one_text_one_is_a_series_and_the_other_is_counted() {
+    let number = OutputValue::Integer;
+    let rows = [number(1), text("1")].map(|key| (vec![key], vec![number(5)])).into();
+    let text = prometheus::text(&metrics(&[]), &told(&["g"], &["count"], rows), false);
+    let series = text.lines().filter(|line| line.starts_with("streamgauge_answer{")).count();
+    assert_eq!(series, 1, "{text}");
+    assert!(text.contains("\nstreamgauge_left_out_series 1\n"), "{text}");
 }
 
 proptest! {
