@@ -1,4 +1,5 @@
-//! kafka-loop BROKERS TOPIC PARTITIONS RECORDS: reads the records of a topic, and adds up the bytes of their payloads.
+//! kafka-loop BROKERS TOPIC PARTITIONS RECORDS: reads the records of a topic, and adds up the bytes
+//! of their payloads.
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::{ClientConfig, Message, Offset, TopicPartitionList};

@@ -138,8 +138,8 @@ impl Member {
         Ok(found)
     }
 
-    /// Takes a lease, if its row says that this worker has it. The index of owners is late, and so may
-    /// be the leader's look.
+    /// Takes a lease, if its row says that this worker has it. The index of owners is late, and the
+    /// leader's look may be late, too.
     fn take(
         &mut self,
         key: &str,
