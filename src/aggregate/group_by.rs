@@ -353,6 +353,7 @@ impl<K, S> GroupByAccumulator<K, S> {
     }
 
     /// Returns the groups in no order.
+    #[cfg(feature = "spec")]
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&K, &S)> {
         self.groups.iter().map(|(key, group)| (key, &group.accumulator))
     }

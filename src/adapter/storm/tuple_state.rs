@@ -127,8 +127,8 @@ impl TupleState {
     /// Decodes untrusted bytes.
     ///
     /// # Errors
-    /// [`ErrorKind::Corrupt`] if the bytes are not the state of a task, or are of a newer version
-    /// or cut short.
+    /// [`ErrorKind::Corrupt`](crate::ErrorKind::Corrupt) if the bytes are not the state of a task,
+    /// or are of a newer version or cut short.
     pub fn from_bytes(bytes: &Bytes) -> Result<TupleState, Error> {
         let (ids, outbox, snapshot) = read(bytes, usize::MAX)?;
         Ok(TupleState { ids: ids.order.len(), rows: outbox.rows.len(), snapshot })

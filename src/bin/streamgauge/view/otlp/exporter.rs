@@ -16,7 +16,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::runtime::Builder;
 use tokio::sync::oneshot;
-use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio::time::{Instant, sleep, timeout};
 
 /// Pushes metrics until it is dropped, then once more.
 pub(crate) struct Exporter {
@@ -86,12 +86,14 @@ impl Pusher {
     async fn run(mut self, mut end: oneshot::Receiver<()>) {
         let mut wait = self.options.every;
         while timeout(wait, &mut end).await.is_err() {
-            let pause = self.push().await;
+            let pause = self.push(self.options.reply_time_max).await;
             wait = pause.unwrap_or(self.options.every);
         }
-        let until = Instant::now() + self.options.reply_time_max;
-        while let Ok(Some(pause)) = timeout_at(until, self.push()).await {
-            if Instant::now() + pause >= until {
+        let (ending, time_max) = (Instant::now(), self.options.reply_time_max);
+        let mut left = time_max;
+        while let Some(pause) = self.push(left).await {
+            left = time_max.saturating_sub(ending.elapsed() + pause);
+            if left.is_zero() {
                 break;
             }
             sleep(pause).await;
@@ -106,12 +108,12 @@ impl Pusher {
         }
     }
 
-    /// Sends the newest numbers. Returns the pause before the next request if no receiver has taken
-    /// this one, or if there is more to send.
-    async fn push(&mut self) -> Option<Duration> {
+    /// Sends the newest numbers, and waits for at most this time for the reply. Returns the pause
+    /// before the next request if no receiver has taken this one, or if there is more to send.
+    async fn push(&mut self, reply_time_max: Duration) -> Option<Duration> {
         let times = Times { start: self.start, now: unix_nanos() };
         let Body { bytes, points, next } = self.body(times);
-        let outcome = Outcome::of(send(&self.options, bytes).await);
+        let outcome = Outcome::of(send(&self.options, bytes, reply_time_max).await);
         let is_more = self.count(&outcome, points, next);
         let message = match &outcome {
             Outcome::Taken { refused: 0, message } if message.is_empty() => None,

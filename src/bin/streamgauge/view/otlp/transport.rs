@@ -17,12 +17,15 @@ use tokio::time::timeout;
 /// The name that receivers see.
 const AGENT: &str = concat!("streamgauge/", env!("CARGO_PKG_VERSION"));
 
-/// Sends a request and returns the reply.
+/// Sends a request and returns the reply, if it comes within this time.
 ///
 /// # Errors
 /// A receiver that cannot be reached, breaks the protocol, or takes too long.
-pub(super) async fn send(options: &OtlpOptions, body: Vec<u8>) -> Result<Reply, String> {
-    let limit = options.reply_time_max;
+pub(super) async fn send(
+    options: &OtlpOptions,
+    body: Vec<u8>,
+    limit: Duration,
+) -> Result<Reply, String> {
     match timeout(limit, exchange(options, body)).await {
         Ok(reply) => reply.map_err(|error| root(&*error)),
         Err(_) => Err(format!("no reply within {} ms", limit.as_millis())),
