@@ -46,15 +46,17 @@ fn receiver(replies: &[&str]) -> (String, Receiver<Request>) {
         for connection in listener.incoming() {
             let connection = connection.unwrap();
             let request = read(&mut BufReader::new(&connection));
+            // Who has the reply may look for the request.
+            if sender.send(request).is_err() {
+                return;
+            }
             match replies.last() {
-                Some(reply) => (&connection).write_all(reply.as_bytes()).unwrap(),
+                // A process that was given too little time may have gone.
+                Some(reply) => drop((&connection).write_all(reply.as_bytes())),
                 None => silent.push(connection),
             }
             if replies.len() > 1 {
                 replies.pop();
-            }
-            if sender.send(request).is_err() {
-                return;
             }
         }
     });

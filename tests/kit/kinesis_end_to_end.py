@@ -10,6 +10,7 @@ import json
 import os
 import pathlib
 import pty
+import re
 import select
 import shutil
 import signal
@@ -159,8 +160,20 @@ class Screen:
         self.pid, self.terminal = pty.fork()
         if self.pid == 0:
             os.execve(command[0], command, {**os.environ, **KEYS, "TERM": "xterm-256color", "LC_ALL": "C.UTF-8"})
-        fcntl.ioctl(self.terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
-        self.text = b""
+        self.rows, self.text = 24, b""
+        self.resize()
+
+    def resize(self):
+        """Gives the terminal another size, so that everything is drawn again."""
+        self.rows = 49 - self.rows
+        fcntl.ioctl(self.terminal, termios.TIOCSWINSZ, struct.pack("HHHH", self.rows, 80, 0, 0))
+
+    def shows_count(self, count):
+        """Whether a whole drawing has the count of the window. Only changed cells are drawn otherwise."""
+        seen = len(self.text)
+        self.resize()
+        drawn = re.sub(rb"\x1b\[[\d;]*m", b"", self.read()[seen:])
+        return re.search(rb"\xb8 count(?:\x1b\[\d+;\d+H| )+%d\b" % count, drawn)
 
     def read(self):
         """Reads what there is. At the end the other side of a terminal is an error."""
@@ -172,8 +185,7 @@ class Screen:
         return self.text
 
     def check(self, count):
-        shown = f"{count} so far".encode()
-        kit.wait_until(lambda: shown in self.read(), "the open window on the screen")
+        kit.wait_until(lambda: self.shows_count(count), "the open window on the screen")
         os.kill(self.pid, signal.SIGTERM)
         kit.wait_until(lambda: b"stopped by SIGTERM" in self.read(), "the note after the screen")
         assert os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1]) == 143

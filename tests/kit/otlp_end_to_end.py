@@ -17,7 +17,7 @@ from prometheus_client import parser
 BINARY = sys.argv[1]
 PORT = int(os.environ.get("OTLP_PORT", "9396"))
 RECEIVER = Path(__file__).with_name("otlp_receiver.py")
-DEADLINE_S = 60
+DEADLINE_S = 300
 START_MS = 1_704_067_200_000
 # Keys that try to be markup, to move a cursor, to turn text around and to end a line.
 ODD = ["<script>alert(1)</script>", "\x1b[2J\x00", "\u202eabc", 'a\\b"c\nd', "\U0001f469\u200d\U0001f4bb", ""]
@@ -165,7 +165,8 @@ def troubled(folder):
     begin = time.monotonic()
     errors = run.end()
     check("no reply within 300 ms" in errors, errors)
-    check(time.monotonic() - begin < 15, "the end waits for a slow receiver")
+    # The receiver replies after 30 s.
+    check(time.monotonic() - begin < 25, "the end waits for a slow receiver")
     receiver.end()
 
 
