@@ -2,6 +2,7 @@
 """otlp_end_to_end.py STREAMGAUGE: what `--otlp` pushes, decoded by the classes of opentelemetry-proto, beside
 what `--serve` gives at /metrics; and receivers that are slow, refuse a part, or have no time. Ports from
 OTLP_PORT on, 9396 by default."""
+import atexit
 import json
 import os
 import subprocess
@@ -53,6 +54,7 @@ class Receiver:
         self.file = file
         command = [sys.executable, RECEIVER, str(PORT), file]
         self.process = subprocess.Popen(command, env={**os.environ, **settings})
+        atexit.register(self.process.kill)
         wait_for("the receiver", lambda: get(f"http://127.0.0.1:{PORT}/") == "")
 
     def requests(self):
