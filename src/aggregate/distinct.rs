@@ -157,8 +157,9 @@ impl State {
 /// pass a secret seed to [`seeded`](Distinct::seeded).
 ///
 /// Memory: 9 to 20 bytes per key while exact, then 2^p bytes. The single window that slides takes 8
-/// times as much, and 2^p bytes for each of its panes that is a sketch. Source: Flajolet, Fusy, Gandouet and Meunier 2007. The estimator is the composite
-/// one of DataSketches, which does not depend on the order of merges.
+/// times as much, and 2^p bytes for each of its panes that is a sketch. Source: Flajolet, Fusy,
+/// Gandouet and Meunier 2007. The estimator is the composite one of DataSketches, which does not
+/// depend on the order of merges.
 ///
 /// # Example
 /// ```

@@ -62,8 +62,8 @@ pub struct GroupSize {
 }
 
 impl RowPipeline {
-    /// Returns the next window that [`next_emission`](RowPipeline::next_emission) would answer, with
-    /// its bytes and at most `largest_max` of its largest groups, in the place of its rows.
+    /// Returns the next window that [`next_emission`](RowPipeline::next_emission) would answer: its
+    /// bytes and at most `largest_max` of its largest groups, instead of its rows.
     /// O(groups).
     ///
     /// # Errors

@@ -230,6 +230,17 @@ fn s60_s67_tumbling_windows_of_a_real_stream_equal_those_of_a_file() {
     fs::remove_dir_all(folder).unwrap();
 }
 
+/// Returns the variables of a function that keeps its state in a directory.
+fn with_store<'a>(pipeline: &'a str, state: &'a str) -> [(&'static str, &'a str); 5] {
+    [
+        ("STREAMGAUGE_PIPELINE", pipeline),
+        ("STREAMGAUGE_SOURCE", "1"),
+        ("STREAMGAUGE_MODE", "store"),
+        ("STREAMGAUGE_STATE", state),
+        ("STREAMGAUGE_IDLE", "0s"),
+    ]
+}
+
 /// S61, S63, S67
 #[test]
 #[ignore = "needs the kit: run by scripts/test-lambda"]
@@ -239,13 +250,7 @@ fn s67_sliding_windows_with_a_store_equal_those_of_a_file() {
                 max_delay = \"2s\"\ngroup = \"page\"\nagg = \"count, p90(n), distinct(user)\"\n";
     let path = pipeline(&folder, text);
     let state = folder.join("state");
-    let variables = [
-        ("STREAMGAUGE_PIPELINE", path.as_str()),
-        ("STREAMGAUGE_SOURCE", "1"),
-        ("STREAMGAUGE_MODE", "store"),
-        ("STREAMGAUGE_STATE", state.to_str().unwrap()),
-        ("STREAMGAUGE_IDLE", "0s"),
-    ];
+    let variables = with_store(&path, state.to_str().unwrap());
     let function = Function::start(&folder, &variables);
     deliver("lambda-store", &function, &folder, &[]);
     function.tick();
@@ -292,13 +297,7 @@ fn s67_s335_events_of_kafka_with_a_store_equal_a_file_for_each_partition() {
                 group = \"page\"\nagg = \"count, p90(n), distinct(user)\"\n";
     let path = pipeline(&folder, text);
     let state = folder.join("state");
-    let variables = [
-        ("STREAMGAUGE_PIPELINE", path.as_str()),
-        ("STREAMGAUGE_SOURCE", "1"),
-        ("STREAMGAUGE_MODE", "store"),
-        ("STREAMGAUGE_STATE", state.to_str().unwrap()),
-        ("STREAMGAUGE_IDLE", "0s"),
-    ];
+    let variables = with_store(&path, state.to_str().unwrap());
     let function = Function::start(&folder, &variables);
     let mut lines: Vec<Vec<String>> = vec![Vec::new(); 3];
     let mut pending: BTreeMap<usize, Vec<(usize, String)>> = BTreeMap::new();

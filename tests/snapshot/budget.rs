@@ -173,8 +173,8 @@ fn s52_every_sketch_keeps_its_bounds_at_every_size() {
         let p90 = p90.unwrap();
         assert!(p90.lower <= rank && rank <= p90.upper, "{p90:?} and truly {rank}");
         sorted.dedup();
-        // The interval of a distinct count holds for one answer. For the 28 here it is twice as wide
-        // (S370).
+        // The interval of a distinct count holds for one answer. For the 28 here it is twice as
+        // wide (S370).
         let holds = |estimate: &streamgauge::sketch::Estimate<u64>, truth: u64| {
             let reach = estimate.value - estimate.lower.min(2 * estimate.value - estimate.upper);
             truth.abs_diff(estimate.value) <= 2 * reach

@@ -165,8 +165,8 @@ impl<S: crate::store::Store> PartialTarget for crate::store::PartialStore<S> {
     }
 }
 
-/// Returns the window and the pipeline of a partial: a key by which the windows of several pipelines
-/// in one stream spread over the shards.
+/// Returns the window and the pipeline of a partial: a key by which the windows of several
+/// pipelines in one stream spread over the shards.
 #[cfg(any(feature = "kafka", feature = "kinesis"))]
 pub(super) fn window_of(partial: &Partial) -> String {
     match partial.window() {

@@ -2,7 +2,7 @@
 
 use crate::arguments::{MergingArguments, PackingArguments, PipelineArguments};
 use crate::copy::CopyArguments;
-use crate::stream_arguments::{StreamInput, StreamOutput, start};
+use crate::stream_arguments::{NOT_OF_MERGING, StreamInput, StreamOutput, start};
 use clap::{Arg, Args};
 use std::path::PathBuf;
 use streamgauge::adapter::kafka::TopicOptions;
@@ -40,7 +40,7 @@ pub(crate) struct KafkaArguments {
     #[arg(
         long,
         help_heading = "Second stage",
-        conflicts_with_all = ["partials", "packing", "idle_after", "late", "output", "capture", "trace"]
+        conflicts_with_all = NOT_OF_MERGING
     )]
     pub(crate) merge: bool,
     #[command(flatten, next_help_heading = "Second stage")]

@@ -2,7 +2,7 @@
 
 use crate::arguments::{MergingArguments, PackingArguments, PipelineArguments};
 use crate::copy::CopyArguments;
-use crate::stream_arguments::{StreamInput, StreamOutput, start};
+use crate::stream_arguments::{NOT_OF_MERGING, StreamInput, StreamOutput, start};
 use clap::Args;
 use std::path::PathBuf;
 use streamgauge::adapter::worker::StreamStart;
@@ -16,7 +16,12 @@ pub(crate) struct KinesisArguments {
     /// Where to begin at the first start: latest (with the next record), trim (with the oldest
     /// record of the stream), or a time such as 2026-01-31T12:00:00Z. With a state, later starts
     /// continue where the last one stopped
-    #[arg(long, value_name = "latest|trim|TIME", default_value = "latest", value_parser = |text: &str| start(text, "trim"))]
+    #[arg(
+        long,
+        value_name = "latest|trim|TIME",
+        default_value = "latest",
+        value_parser = |text: &str| start(text, "trim")
+    )]
     pub(crate) from: StreamStart,
     /// Read by enhanced fan-out: with a throughput of its own, and within a tenth of a second. The
     /// name or the ARN of a consumer of the stream; one that is not there is registered by its name
@@ -37,7 +42,7 @@ pub(crate) struct KinesisArguments {
     #[arg(
         long,
         help_heading = "Second stage",
-        conflicts_with_all = ["partials", "packing", "idle_after", "late", "output", "capture", "trace"]
+        conflicts_with_all = NOT_OF_MERGING
     )]
     pub(crate) merge: bool,
     #[command(flatten, next_help_heading = "Second stage")]

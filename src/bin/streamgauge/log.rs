@@ -81,7 +81,7 @@ pub(crate) fn start(arguments: &LogArguments) {
     }));
 }
 
-/// Adds lines to the log. Returns false if there is none.
+/// Adds lines to the log. Returns false if the log was not started.
 pub(crate) fn take(text: &str) -> bool {
     if !IS_ON.load(Ordering::Relaxed) {
         return false;

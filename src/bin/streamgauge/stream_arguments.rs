@@ -7,6 +7,10 @@ use streamgauge::adapter::is_open_ended;
 use streamgauge::adapter::worker::StreamStart;
 use streamgauge::row::{TimeFormat, Value};
 
+/// The flags that the second stage (`--merge`) does not have.
+pub(crate) const NOT_OF_MERGING: [&str; 7] =
+    ["partials", "packing", "idle_after", "late", "output", "capture", "trace"];
+
 /// How records are read.
 #[derive(Debug, Args)]
 pub(crate) struct StreamInput {
@@ -36,8 +40,8 @@ pub(crate) struct StreamOutput {
     /// Append the answers to a file, as JSON Lines. With a state each answer is in the file once,
     /// also after a crash. Or write each window as a file, as JSON Lines or Parquet, below
     /// date=2026-11-30/ in a directory (its name ends with /) or in s3://BUCKET/PREFIX; or put the
-    /// answers into firehose:STREAM or kafka:TOPIC. Where processes share a stream: a file for all shards, or a
-    /// directory with one for each. Default: standard output
+    /// answers into firehose:STREAM or kafka:TOPIC. Where processes share a stream: a file for all
+    /// shards, or a directory with one for each. Default: standard output
     #[arg(long, value_name = "PLACE")]
     pub(crate) out: Option<PathBuf>,
     /// Save each window as a partial, to be merged with those of other sources: in a directory,

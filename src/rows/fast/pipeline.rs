@@ -17,7 +17,7 @@ impl RowPipeline {
     }
 
     /// Returns true if [prepared](RowPipeline::preparer) rows are faster to take than single ones,
-    /// because the groups are so many that their memory is far from the CPU.
+    /// because the memory of the groups does not fit into the caches of the CPU.
     pub(crate) fn is_spread(&self) -> bool {
         self.others.is_empty() && self.engine.is_spread()
     }

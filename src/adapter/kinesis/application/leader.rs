@@ -161,7 +161,7 @@ impl Leader {
     }
 
     /// Returns the pause until the next look at the leases. It comes as soon as one of another
-    /// worker can be dead. If there is none, only new workers can come.
+    /// worker can be dead. Without such a lease only new workers can come.
     fn pause(&self, leases: &[Lease], now: Moment) -> Duration {
         let failover = self.settings.failover;
         let parties = (self.settings.worker.as_str(), failover);

@@ -49,8 +49,8 @@ pub struct AnswerFilesOptions {
     /// is written at the end. Default: true.
     pub per_window: bool,
     /// The producer of [`open_rows`](crate::adapter::open_rows) for a topic of Kafka. Default: one
-    /// for the brokers that the [environment](crate::adapter::kafka::TopicOptions::from_environment)
-    /// names.
+    /// for the brokers that the environment names: see
+    /// [`from_environment`](crate::adapter::kafka::TopicOptions::from_environment).
     #[cfg(feature = "kafka")]
     pub producer: Option<crate::adapter::output::topic::TopicProducer>,
 }

@@ -22,7 +22,7 @@ pub(crate) trait Watcher {
     /// Returns the counts of the run that were told last.
     fn counts(&self) -> Counts;
 
-    /// Takes the counts of the run, as often as there are others: nobody knows when the next records
-    /// come. O(1).
+    /// Takes the counts of the run each time that they have changed: nobody knows when the next
+    /// records come. O(1).
     fn tell(&mut self, counts: Counts);
 }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use streamgauge::Window;
 use streamgauge::rows::RowEmission;
 
-/// Buckets of each sign of a histogram: twice as many as those of OpenTelemetry's own programs have.
+/// Buckets of each sign of a histogram: twice the number that OpenTelemetry's own programs have.
 const BUCKETS_MAX: usize = 320;
 
 /// Where and what is published.
