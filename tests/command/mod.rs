@@ -65,6 +65,20 @@ use std::time::Duration;
 /// Far longer than any wait takes, also on a busy machine: a test that waits in vain ends.
 const GIVE_UP: Duration = Duration::from_secs(300);
 
+/// A run whose numbers are served and pushed: counts, percentiles and a top-k.
+#[cfg(any(feature = "otlp", feature = "serve"))]
+const FLAGS: [&str; 9] = [
+    "run",
+    "--time",
+    "ts",
+    "--window",
+    "10s",
+    "--max-delay",
+    "0s",
+    "--agg",
+    "count, p99(bytes), top(2, url)",
+];
+
 /// The output of a run of the command.
 #[derive(Debug)]
 struct Run {

@@ -1,6 +1,6 @@
 //! `--otlp`: the real command, and receivers that take, refuse, wait or have gone.
 
-use super::{Folder, GIVE_UP, command, hits, run_of, streamgauge};
+use super::{FLAGS, Folder, GIVE_UP, command, hits, run_of, streamgauge};
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::metrics::v1::metric::Data;
@@ -12,18 +12,6 @@ use std::net::TcpListener;
 use std::process::Stdio;
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
-
-const FLAGS: [&str; 9] = [
-    "run",
-    "--time",
-    "ts",
-    "--window",
-    "10s",
-    "--max-delay",
-    "0s",
-    "--agg",
-    "count, p99(bytes), top(2, url)",
-];
 
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
 

@@ -1,22 +1,10 @@
 //! `--serve`: the real command, asked by HTTP as written by hand.
 
-use super::{Folder, GIVE_UP, command, hits, run_of, streamgauge};
+use super::{FLAGS, Folder, GIVE_UP, command, hits, run_of, streamgauge};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, Stdio};
 use std::time::Instant;
-
-const FLAGS: [&str; 9] = [
-    "run",
-    "--time",
-    "ts",
-    "--window",
-    "10s",
-    "--max-delay",
-    "0s",
-    "--agg",
-    "count, p99(bytes), top(2, url)",
-];
 
 /// A run that serves its answers, with its input open.
 struct Served {

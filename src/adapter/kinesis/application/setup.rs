@@ -188,8 +188,7 @@ impl Setup<'_> {
     fn create_leases(&self, name: &str) -> Result<bool, Error> {
         let index = GlobalSecondaryIndex::builder()
             .index_name(OWNER_INDEX)
-            .key_schema(key_element(OWNER, KeyType::Hash)?)
-            .key_schema(key_element(LEASE_KEY, KeyType::Range)?)
+            .set_key_schema(Some(index_keys()?))
             .projection(keys_only())
             .build()
             .map_err(cannot_make)?;
@@ -238,8 +237,7 @@ impl Setup<'_> {
     fn ask_for_index(&self, name: &str) -> Result<bool, Error> {
         let index = CreateGlobalSecondaryIndexAction::builder()
             .index_name(OWNER_INDEX)
-            .key_schema(key_element(OWNER, KeyType::Hash)?)
-            .key_schema(key_element(LEASE_KEY, KeyType::Range)?)
+            .set_key_schema(Some(index_keys()?))
             .projection(keys_only())
             .build()
             .map_err(cannot_make)?;
@@ -255,6 +253,11 @@ impl Setup<'_> {
             );
         is_first(self.table.blocking.wait(call.send())?, name)
     }
+}
+
+/// Returns the keys of the index of owners: the leases of an owner are found by one query.
+fn index_keys() -> Result<Vec<KeySchemaElement>, Error> {
+    Ok(vec![key_element(OWNER, KeyType::Hash)?, key_element(LEASE_KEY, KeyType::Range)?])
 }
 
 /// Returns why an application cannot be joined, if its items say so: its version, and the state of
