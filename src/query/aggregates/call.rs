@@ -51,7 +51,7 @@ const OTHERS: [&str; 14] = [
 const BUCKETS_MAX: usize = 100;
 
 /// The names of aggregates in other systems.
-const ALIASES: [(&str, &str); 13] = [
+const ALIASES: [(&str, &str); 20] = [
     ("average", "avg"),
     ("std", "stddev"),
     ("stddev_samp", "stddev"),
@@ -59,7 +59,14 @@ const ALIASES: [(&str, &str); 13] = [
     ("var_samp", "variance"),
     ("uniq", "distinct"),
     ("quantile", "percentile"),
+    ("quantile_cont", "percentile"),
+    ("percentile_cont", "percentile"),
     ("approx_percentile", "percentile"),
+    ("approx_quantile", "percentile"),
+    ("approx_count_distinct", "distinct"),
+    ("approx_top_k", "top"),
+    ("any_value", "any"),
+    ("first_value", "first"),
     ("topk", "top"),
     ("countif", "count_if"),
     ("every", "bool_and"),

@@ -239,6 +239,11 @@ impl Ast {
         self.nodes.get(id.0 as usize).unwrap_or(&Node::Null)
     }
 
+    /// Returns all nodes, each after its children.
+    pub(crate) fn ids(&self) -> impl Iterator<Item = Id> + use<> {
+        (0..self.nodes.len() as u32).map(Id)
+    }
+
     /// Replaces a node by one whose children are among those of it.
     pub(crate) fn replace(&mut self, id: Id, node: Node) {
         if let Some(known) = self.nodes.get_mut(id.0 as usize) {

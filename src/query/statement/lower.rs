@@ -20,6 +20,8 @@ const BOUNDS: [&str; 10] = [
     "window_end",
 ];
 
+const DAY_MILLIS: i64 = 86_400_000;
+
 /// The units that `date_trunc` cuts time by, and the windows that they are.
 const UNITS: [(&str, &str); 8] = [
     ("second", "1s"),
@@ -43,6 +45,7 @@ pub(super) fn windowing(
 ) -> Option<Result<Windowing, Error>> {
     let kind = match function {
         "tumble" | "hop" => WindowKind::Aligned,
+        "time_bucket" => return bucket(ast, args),
         "session" => WindowKind::Session,
         "stagger" => WindowKind::Stagger,
         "date_trunc" => return truncated(ast, args),
@@ -64,6 +67,26 @@ pub(super) fn windowing(
         Ok(Windowing { time, zone, kind, size: length(ast, size)?, every })
     };
     Some(window())
+}
+
+/// Returns the window of `time_bucket(interval '5' minute, ts)`. Its buckets begin in 2000, and
+/// windows in 1970: sizes that divide a day, and calendar months, have the same bounds by both.
+fn bucket(ast: &Ast, args: &[Id]) -> Option<Result<Windowing, Error>> {
+    let [size, time] = args else {
+        let takes = "time_bucket takes a size and a time: a window with an origin is --offset";
+        return args.first().map(|first| Err(ast.error(*first, takes)));
+    };
+    let is_same = match ast.node(*size) {
+        Node::Duration(millis) => *millis > 0 && DAY_MILLIS % *millis == 0,
+        Node::Months(months) => matches!(months, 1 | 3 | 12),
+        _ => true,
+    };
+    if !is_same {
+        let why = "time_bucket takes a size that divides a day, a month, a quarter or a year; \
+                   others, by TUMBLE(time, size), begin at 1970";
+        return Some(Err(ast.error(*size, why)));
+    }
+    windowing(ast, "tumble", &[*time, *size])
 }
 
 /// Returns staggered windows by the arrival time.
@@ -197,7 +220,8 @@ pub(super) fn statement(spec: PipelineSpec, select: &Select) -> SqlStatement {
 /// Returns the pipeline of a `select` without groups and aggregates: each record is a row.
 fn passed_on(ast: &Ast, select: &Select) -> Result<SqlStatement, Error> {
     let order = select.order.iter().map(|(id, _)| *id);
-    if let Some(id) = order.chain(select.having).next() {
+    let first = select.items.iter().map(|item| item.id).filter(|_| select.limit.is_some());
+    if let Some(id) = order.chain(select.having).chain(first).next() {
         let why = "a statement without aggregates has a row for each record, in their order: \
                    without HAVING, ORDER BY and LIMIT";
         return Err(ast.error(id, why));
@@ -207,7 +231,6 @@ fn passed_on(ast: &Ast, select: &Select) -> Result<SqlStatement, Error> {
     let spec = PipelineSpec {
         filter: select.filter.map(|id| vec![ast.canonical(id)]),
         select: Some(columns),
-        limit: select.limit,
         ..PipelineSpec::default()
     };
     Ok(statement(spec, select))

@@ -9,6 +9,7 @@ mod over;
 mod parse;
 #[cfg(test)]
 mod tests;
+mod unnest;
 
 use super::expression::{Ast, Id};
 use super::pipeline_spec::PipelineSpec;
@@ -50,11 +51,14 @@ impl SqlStatement {
     /// [`ErrorKind::Parse`](crate::ErrorKind::Parse) with the column, what was found and what would
     /// fit.
     pub fn parse(text: &str) -> Result<Self, Error> {
-        let (ast, select) = parse::select_of(text)?;
-        match over::lowered(&ast, &select)? {
-            Some(statement) => Ok(statement),
-            None => lower::lowered(&ast, &select),
-        }
+        let (mut ast, mut select) = parse::select_of(text)?;
+        let unnest = unnest::unnested(&mut ast, &mut select)?;
+        let mut statement = match over::lowered(&ast, &select)? {
+            Some(statement) => statement,
+            None => lower::lowered(&ast, &select)?,
+        };
+        statement.spec.unnest = unnest;
+        Ok(statement)
     }
 }
 
@@ -65,6 +69,8 @@ struct Select {
     files: Vec<String>,
     /// The names by which fields may be qualified.
     tables: Vec<String>,
+    /// An array after the table, whose elements are the records.
+    joined: Option<unnest::Joined>,
     /// A window function in place of a table.
     window: Option<Windowing>,
     /// What the windows of `windowed by stagger` are partitioned by.

@@ -2,6 +2,7 @@
 
 use super::lower::{staggered, windowing};
 use super::over::{over, window_clause};
+use super::unnest::joined;
 use super::{Item, Select};
 use crate::error::Error;
 use crate::query::expression::{Ast, Kind, Parser};
@@ -121,7 +122,7 @@ fn columns(parser: &mut Parser<'_>) -> Result<(), Error> {
 }
 
 /// Parses a name, in whatever quotes.
-fn name(parser: &mut Parser<'_>) -> Result<String, Error> {
+pub(super) fn name(parser: &mut Parser<'_>) -> Result<String, Error> {
     match parser.now().kind {
         Kind::Word | Kind::Name | Kind::Text => Ok(parser.bump()?.content()),
         _ => Err(parser.unexpected("a name")),
@@ -214,13 +215,25 @@ fn from(parser: &mut Parser<'_>, select: &mut Select) -> Result<(), Error> {
         return table_function(parser, select);
     }
     table(parser, select)?;
-    while parser.take(",")? {
-        if parser.now().kind != Kind::Text {
-            return Err(parser.error("there is no join of streams".to_owned()));
+    loop {
+        let is_cross = parser.now().is("cross") && parser.ahead()?.is("join");
+        if is_cross {
+            parser.bump()?;
+            parser.bump()?;
+        } else if !parser.take(",")? {
+            return Ok(());
         }
-        table(parser, select)?;
+        match joined(parser)? {
+            Some(_) if select.joined.is_some() => {
+                return Err(parser.error("there is one UNNEST".to_owned()));
+            }
+            Some(found) => select.joined = Some(found),
+            None if is_cross || parser.now().kind != Kind::Text => {
+                return Err(parser.error("there is no join of streams".to_owned()));
+            }
+            None => table(parser, select)?,
+        }
     }
-    Ok(())
 }
 
 /// Parses a file or a table, and the other name that it may have.

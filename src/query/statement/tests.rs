@@ -16,6 +16,48 @@ fn error(text: &str) -> String {
 }
 
 #[test]
+fn s259_the_elements_of_an_array_are_records() {
+    for (text, pipeline) in [
+        (
+            "select unnest(tags) as tag, count(*) from t group by tag",
+            r#"unnest = "tags"; group = ["tags as tag"]; agg = ["count(*)"]"#,
+        ),
+        (
+            "select count(*) from t where unnest(t.a.b) = 'x' group by unnest(a.b)",
+            r#"unnest = "a.b"; where = ["a.b = 'x'"]; group = ["a.b"]; agg = ["count(*)"]"#,
+        ),
+        (
+            "select tag, count(*) as n from logs, unnest(logs.tags) as tag where tag <> '' \
+             group by tag order by n",
+            r#"unnest = "tags"; where = ["tags <> ''"]; group = ["tags as tag"]; agg = ["count(*) as n"]; sort = ["n"]"#,
+        ),
+        (
+            "select i.sku, sum(i.n * i.price) as s from 'a.jsonl' cross join unnest(items) i group by i.sku",
+            r#"unnest = "items"; group = ["items.sku as i.sku"]; agg = ["sum(items.n * items.price) as s"]"#,
+        ),
+        (
+            "select tag, max(t.tag) as m from x cross join unnest(tags) as t(tag) group by tag",
+            r#"unnest = "tags"; group = ["tags as tag"]; agg = ["max(tags) as m"]"#,
+        ),
+        ("select u, unnest(tags) from x", r#"unnest = "tags"; select = ["u", "tags"]"#),
+    ] {
+        assert_eq!(toml(text), pipeline, "{text}");
+    }
+    for (text, part) in [
+        ("select tags, unnest(tags) from t", "column 8 of"),
+        ("select tags, unnest(tags) from t", "tags is unnested: name its element"),
+        ("select unnest(a), unnest(b) from t", "there is one array: a is unnested"),
+        ("select unnest(a, b) from t", "unnest takes one field"),
+        ("select unnest(a || b) from t", "unnest takes a field, which is an array"),
+        ("select x from t, unnest(a) x, unnest(b) y", "there is one UNNEST"),
+        ("select x from t cross join u", "there is no join of streams"),
+    ] {
+        let error = error(text);
+        assert!(error.contains(part), "{text}: {error}");
+    }
+}
+
+#[test]
 fn s125_a_statement_is_the_pipeline_that_it_says() {
     for (text, pipeline) in [
         ("select count(*) from 'a.csv'", r#"agg = ["count(*)"]"#),
@@ -48,6 +90,14 @@ fn s125_a_statement_is_the_pipeline_that_it_says() {
         (
             "select count(*) from table(hop(data => table bids, timecol => descriptor(ts), slide => 5m, size => 1h))",
             r#"time = "ts"; window = "1h"; every = "5m"; agg = ["count(*)"]"#,
+        ),
+        (
+            "select time_bucket(interval '5 minutes', ts) as b, count(*) from t group by b",
+            r#"time = "ts"; window = "5m"; agg = ["count(*)"]"#,
+        ),
+        (
+            "select count(*) from t group by time_bucket(interval 1 month, ts)",
+            r#"time = "ts"; window = "1mo"; agg = ["count(*)"]"#,
         ),
         (
             "select date_trunc('hour', ts), count(*) from t group by date_trunc('hour', ts)",
@@ -170,6 +220,7 @@ fn s125_what_no_pipeline_can_do_is_refused_with_its_place() {
         ("select a, count(*) from t", "column 8 of \"select a, count(*) from t\": a is neither an"),
         ("select a from t order by a", "column 26 of \"select a from t order by a\": a statement"),
         ("select a from t having a > 1", "without HAVING, ORDER BY and LIMIT"),
+        ("select a from t limit 1", "without HAVING, ORDER BY and LIMIT"),
         (
             "select date_trunc('day', ts) d, count(*) from t group by d order by 1 desc",
             "windows come in the order of time",
@@ -179,6 +230,8 @@ fn s125_what_no_pipeline_can_do_is_refused_with_its_place() {
             "windows come in the order of time",
         ),
         ("select sun(b), count(*) from t", "nor in GROUP BY (did you mean \"sum\"?)"),
+        ("select count(*) from t group by time_bucket(7h, ts)", "a size that divides a day"),
+        ("select count(*) from t group by time_bucket(1h, ts, 0)", "takes a size and a time"),
         ("select count(*) from t group by session(ts)", "session a time and a gap"),
         ("select count(*) from t union select 1", "there is no UNION"),
         ("select count(*) from t limit 1 offset 5", "there is no OFFSET"),
@@ -216,7 +269,8 @@ proptest! {
     fn any_text_is_no_danger(text: String, words in prop::collection::vec(prop::sample::select(
         vec!["select", "count(*)", "from", "t", "'f'", "where", "group", "by", "having", "order",
             "limit", "1", ",", "(", ")", "table", "tumble", "create", "stream", "pump", "as", ";",
-            "interval '1' minute", "ts", "descriptor", "=>", "x"]), 0..20)) {
+            "interval '1' minute", "ts", "descriptor", "=>", "x",
+            "unnest", "cross", "join"]), 0..20)) {
         let _ = SqlStatement::parse(&text);
         let _ = SqlStatement::parse(&words.join(" "));
     }
