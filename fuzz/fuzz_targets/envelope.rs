@@ -25,7 +25,7 @@ pub fn aggregate() -> impl Aggregate<u64, Output: std::fmt::Debug> {
     (sketches, numbers)
 }
 
-/// An envelope like `whole`, with its description, and `sections` in the place of the rest.
+/// An envelope like `whole`, with its description, and `sections` instead of the rest.
 #[allow(dead_code, reason = "each target uses what it needs")]
 pub fn around(whole: &[u8], sections: &[u8]) -> Vec<u8> {
     // The description is the first section: a tag, a length below 2^14 in one byte or two, the

@@ -283,7 +283,7 @@ pub trait Aggregate<R: ?Sized> {
         None
     }
 
-    /// Returns true if an accumulator has so much memory that [`prefetch`](Aggregate::prefetch)
+    /// Returns true if an accumulator has enough memory that [`prefetch`](Aggregate::prefetch)
     /// before a number of records saves time. Not part of the public interface. Default: false.
     #[doc(hidden)]
     #[inline]

@@ -170,7 +170,7 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         accumulator: A::Accumulator,
     ) -> Result<(), Error> {
         if !self.schedule.range(self.lateness).contains(&window.start().as_millis()) {
-            return Err(Error::invalid("the window is none of this pipeline's"));
+            return Err(Error::invalid("the window does not belong to this pipeline"));
         }
         let Some(windows) = &mut self.of_groups else { return Ok(()) };
         let engine = Placing {

@@ -69,7 +69,7 @@ impl<R: ?Sized, A: Aggregate<R> + Clone> Engine<R, A> {
         }
         self.each_stretch_to_come(|stretch| {
             // Windows between two windows without a common pane have about as many panes.
-            if stretch.anew {
+            if stretch.merges_again {
                 panes_max = panes_max
                     .max(self.panes.range(stretch.start, self.end_of(stretch.start)).count());
             }
@@ -124,7 +124,7 @@ impl<R: ?Sized, A: Aggregate<R> + Clone> Engine<R, A> {
             self.candidate_from(from).zip(self.panes.first_pane_from(from))
         {
             let before = boundary;
-            let anew =
+            let merges_again =
                 boundary.as_mut().is_none_or(|boundary| boundary.pass(start, self.end_of(start)));
             // All windows that contain the pane have a record. Those that start before the boundary
             // merge it with the stacked panes.
@@ -135,7 +135,7 @@ impl<R: ?Sized, A: Aggregate<R> + Clone> Engine<R, A> {
             let stacked =
                 boundary.map_or(1, |boundary| self.schedule.windows_between(start, boundary.at()));
             let windows = usize::try_from(having.min(stacked).max(1)).unwrap_or(usize::MAX);
-            tell(WindowStretch { start, windows, last_end, before, after: boundary, anew });
+            tell(WindowStretch { start, windows, last_end, before, after: boundary, merges_again });
             last_end = self.end_of(self.schedule.after_windows(start, windows - 1));
             from = self.schedule.after_windows(start, windows);
         }
@@ -174,7 +174,7 @@ struct WindowStretch {
     before: Option<Boundary>,
     after: Option<Boundary>,
     /// True if the panes of the first window need a new merge.
-    anew: bool,
+    merges_again: bool,
 }
 
 /// A window that can be the first of a part.

@@ -295,7 +295,7 @@ impl<R: ?Sized, A> Builder<R, A> {
     /// Recognises a record that a producer has sent again under a new sequence number, by an
     /// identity that the producer gave it. A record whose identity is known is counted as a
     /// duplicate and not aggregated. [`RecentIds`] tells how many identities are remembered, and
-    /// how rarely one is mistaken for another.
+    /// how rarely two of them are confused.
     ///
     /// `identity` is called after the filters. Filter out records without a unique identity: of
     /// those that share one, only the first counts.

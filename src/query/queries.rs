@@ -73,7 +73,9 @@ impl PipelineSpec {
         }
         let Some(queries) = &self.queries else { return Ok(vec![self.clone()]) };
         if queries.is_empty() {
-            return Err(Error::invalid("query: there is none: give at least one table [[query]]"));
+            return Err(Error::invalid(
+                "query: the list is empty: give at least one table [[query]]",
+            ));
         }
         if self.select.is_some() {
             let why = "select: it is of one query: give it in the table [[query]] whose rows it is";

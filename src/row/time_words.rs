@@ -240,7 +240,7 @@ impl<'a> Words<'a> {
         word
     }
 
-    /// Takes a number of so many digits at most.
+    /// Takes a number with at most `digits_max` digits.
     fn number(&mut self, digits_max: usize) -> Option<i64> {
         let end = self.rest.iter().position(|byte| !byte.is_ascii_digit());
         let (number, rest) = self.rest.split_at(end.unwrap_or(self.rest.len()));
@@ -362,7 +362,7 @@ impl<'a> Words<'a> {
         year
     }
 
-    /// Takes a time of day, in milliseconds; `None` if there is none.
+    /// Takes a time of day, in milliseconds. Returns `None` if the text does not begin with one.
     fn clock(&mut self) -> Option<Millis> {
         let hour = self.number(2)?;
         if !self.skip(b':') {

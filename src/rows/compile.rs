@@ -523,7 +523,7 @@ impl PipelineSpec {
                 .to_string(),
             false => format!(
                 "records up to {lateness:?} later than that are still added, each answering its \
-                 windows anew with the revision raised; later ones are late: counted, and not in \
+                 windows again with the revision raised; later ones are late: counted, and not in \
                  any answer"
             ),
         };

@@ -138,7 +138,7 @@ impl RowPipeline {
     pub(super) fn of_several(pipelines: Vec<RowPipeline>) -> Result<RowPipeline, Error> {
         let mut pipelines = pipelines.into_iter();
         let first = pipelines.next();
-        let mut first = first.ok_or_else(|| Error::invalid("query: there is none"))?;
+        let mut first = first.ok_or_else(|| Error::invalid("query: the list is empty"))?;
         first.others = pipelines.collect();
         // Nobody else has the preparer yet.
         if let Some(preparer) = Arc::get_mut(&mut first.preparer)

@@ -322,7 +322,7 @@ impl Envelope {
             format!(
                 "the state's sketches have another seed (fingerprint {:016x}) than this pipeline's \
                  (fingerprint {:016x}): give the secret seed under \
-                 which it was written, or none if there was none",
+                 which it was written, or no seed if it had none",
                 self.seeds, identity.seeds
             )
         } else {
@@ -345,7 +345,7 @@ fn changed_lookup(state: &str, own: &str) -> Option<String> {
     let name = name(parts().find(changed)?.1)?;
     Some(format!(
         "the lookup {name} has other content than when the state began: put its earlier file back, \
-         or begin anew with another state"
+         or begin again with another state"
     ))
 }
 

@@ -288,13 +288,13 @@ mod tests {
                 .to_string()
                 .contains("open the store again")
         );
-        let anew = DirectoryStore::open(&folder).unwrap();
+        let reopened = DirectoryStore::open(&folder).unwrap();
         assert_eq!(
-            &anew.load("a").unwrap().unwrap().bytes[..],
+            &reopened.load("a").unwrap().unwrap().bytes[..],
             b"1",
             "the file that was not synced is not in place"
         );
-        anew.save("a", Bytes::from_static(b"4"), Some(&first)).unwrap();
+        reopened.save("a", Bytes::from_static(b"4"), Some(&first)).unwrap();
         fs::remove_dir_all(folder).unwrap();
     }
 

@@ -152,7 +152,7 @@ pub struct VersionedBytes {
 /// # Ok::<(), streamgauge::Error>(())
 /// ```
 pub trait Store: Send + Sync {
-    /// Returns the content of the key; `None` if there is none.
+    /// Returns the content of the key; `None` if the key does not exist.
     ///
     /// # Errors
     /// [`ErrorKind::Io`] if it cannot be read. [`ErrorKind::InvalidArgument`] if the key is empty

@@ -62,7 +62,7 @@ impl<T> PaneMap<T> {
     }
 
     /// Returns panes that are adjacent in memory around the pane in `slot`, and the index of that
-    /// pane among them. There are at least `near` panes on either side if so many exist. If the
+    /// pane among them. There are at least `near` panes on either side if they exist. If the
     /// panes are in the ordered map, the pane is alone.
     pub(super) fn around(&mut self, slot: i64, near: usize) -> Option<(&mut [Entry<T>], usize)> {
         if !self.tree.is_empty() {

@@ -27,7 +27,7 @@ fn every_wrong_file_is_named_with_its_error() {
     let wrong = format!("{key}:2: unknown key \"windwo\" (did you mean \"window\"?)");
     let hints = ["aggregate.toml: agg: column 1", "did you mean \"sum\"?", "format.toml: format"];
     run.failed(2, &[&wrong, "none.toml: the pipeline file cannot be read"]).says(&hints);
-    assert!(run.stdout.contains("count: exact"), "a right file is explained all the same");
+    assert!(run.stdout.contains("count: exact"), "a right file is also explained");
 }
 
 #[test]

@@ -51,7 +51,7 @@ fn s228_a_run_with_a_state_refuses_other_content() {
     let expected = "name,revision,retracted,count\nFrance,1,,2\nGermany,1,,2\n";
     assert_eq!(second.succeeded().stdout, expected);
     folder.file("c.csv", COUNTRIES.replace("France", "Frankreich"));
-    streamgauge(&run).failed(1, &["the lookup \"countries\" has other content", "begin anew"]);
+    streamgauge(&run).failed(1, &["the lookup \"countries\" has other content", "begin again"]);
     folder.file("c.csv", COUNTRIES);
     streamgauge(&run).succeeded();
 }

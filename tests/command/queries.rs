@@ -104,7 +104,7 @@ fn s220_a_wrong_file_or_flag_is_refused() {
     }
     let place = "write the key select into the table [[query]] whose rows it is";
     refused(PIPELINE, &["--select", "url"], &["--select", place]);
-    refused("query = []", &[], &["query: there is none"]);
+    refused("query = []", &[], &["query: the list is empty"]);
     refused("[[query]]\nagg = 'count'", &[], &["query: table 1 has no name"]);
     let twice = "[[query]]\nname = 'a'\n[[query]]\nname = 'a'\n";
     refused(twice, &[], &["query: two have the name \"a\""]);

@@ -2,7 +2,7 @@
 """otlp_receiver.py PORT FILE: a receiver of OTLP metrics by HTTP on loopback, that decodes with the classes
 of opentelemetry-proto. Each request becomes a JSON line in FILE: code, problems, body. Problems are what a
 strict back end would refuse. FAIL=503,200 gives the codes of the first replies (Retry-After: 1 with 429 and
-503); PARTIAL=1 refuses a point of each request; SLOW=2 waits so many seconds before each reply."""
+503); PARTIAL=1 refuses a point of each request; SLOW=2 waits 2 seconds before each reply."""
 import http.server
 import json
 import math

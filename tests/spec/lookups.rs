@@ -116,7 +116,7 @@ fn s228_a_state_is_not_continued_with_other_content() {
         assert_eq!(error.kind(), ErrorKind::Mismatch);
         let words = "the lookup \"countries\" has other content than when the state began";
         assert!(error.message().starts_with(words), "{error}");
-        assert!(error.message().contains("begin anew with another state"), "{error}");
+        assert!(error.message().contains("begin again with another state"), "{error}");
     }
 }
 

@@ -1,4 +1,4 @@
-//! Counts of what has been read.
+//! Counts of the files, records and bytes that were read.
 
 /// Counts of one input.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]

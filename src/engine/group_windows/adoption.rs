@@ -18,7 +18,7 @@ impl<P, K: Clone + Eq, T: Clone> WindowTable<P, K, T> {
     {
         let bounds = (window.start().as_millis(), window.end().as_millis());
         if !self.agenda.kind.fits(bounds) {
-            return Err(Error::invalid("the window is none of this pipeline's"));
+            return Err(Error::invalid("the window does not belong to this pipeline"));
         }
         if bounds.1 - 1 <= engine.watermark {
             return Err(Error::invalid(

@@ -168,7 +168,7 @@ fn rounded(number: Number, decimals: i32) -> Option<Number> {
     }
 }
 
-/// Returns the result of an arithmetic operator, or `None` if there is none.
+/// Returns the result of an arithmetic operator, or `None` if it is undefined.
 pub(super) fn calculated(op: Op, left: Number, right: Number) -> Option<Number> {
     if let (Number::Int(a), Number::Int(b)) = (left, right) {
         let exact = match op {

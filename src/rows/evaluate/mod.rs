@@ -7,8 +7,8 @@
 //!
 //! - A number is computed in 64 bits where that does, and otherwise once more in 128 bits. So
 //!   exactness costs nothing where numbers are short.
-//! - Where a number is needed and the value is none, a condition takes it for null and counts it,
-//!   and any other expression makes the row a dead letter.
+//! - Where a number is needed and the value is no number, a condition reads it as null and counts
+//!   it, and any other expression makes the row a dead letter.
 //! - `and`, `or`, `case` and `coalesce` stop at the first part that decides.
 //!
 //! The trees hold no state, so any thread evaluates them. What evaluation needs besides, such as

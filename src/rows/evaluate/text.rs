@@ -1,5 +1,4 @@
-//! Evaluation of texts. A part of a text of the record is borrowed; only text that is made anew is
-//! copied.
+//! Evaluation of texts. A part of a text of the record is borrowed. Only new text is copied.
 
 use super::calendar;
 use super::number::whole;
@@ -98,7 +97,7 @@ impl Text {
         }
     }
 
-    /// Returns a text that is made anew.
+    /// Returns a text that is newly made.
     fn made<'r>(&'r self, row: &'r Row) -> Borrowed<'r> {
         match self {
             Text::Replace(of, place) => {

@@ -166,7 +166,7 @@ pub(super) enum Text {
     Strftime(Box<Instant>, Box<str>, Zone),
 }
 
-/// What `regexp_replace` puts in the place of a match.
+/// What `regexp_replace` writes instead of a match.
 #[derive(Debug)]
 pub(super) struct RegexReplacement {
     /// With groups as `${1}`.

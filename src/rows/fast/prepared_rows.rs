@@ -49,11 +49,11 @@ struct Strides {
     numbers: usize,
     keys: usize,
     tests: usize,
-    /// One, or none without groups.
+    /// One, or 0 without groups.
     groups: usize,
 }
 
-/// Rows between two records, that are none.
+/// Rows between two records that hold no record.
 #[derive(Debug)]
 struct Gap {
     /// The records before it.
@@ -305,14 +305,14 @@ impl PreparedRows {
         next
     }
 
-    /// So many records were taken.
+    /// Notes that `records` more records were taken.
     pub(in crate::rows) fn take_records(&mut self, records: usize) {
         self.taken.rows += records;
         self.taken.records += records;
     }
 
-    /// The record that comes so many after the last one taken: its event time, and the row with
-    /// what was prepared of it.
+    /// Returns the event time of the record `ahead` places after the last one taken, and the row
+    /// with what was prepared of it.
     #[inline(always)]
     pub(in crate::rows) fn load(&mut self, ahead: usize) -> Option<(Timestamp, &Row)> {
         let record = self.taken.records + ahead;
@@ -339,7 +339,7 @@ impl PreparedRows {
     }
 }
 
-/// The records that come after those taken, so many of them.
+/// The given number of records that come after those taken.
 pub(in crate::rows) struct Upcoming<'a>(
     pub(in crate::rows) &'a mut PreparedRows,
     pub(in crate::rows) usize,
@@ -375,8 +375,8 @@ impl Batch<Row> for Upcoming<'_> {
     }
 }
 
-/// Takes what a record has in columns, of which each record has so many. One by one: to copy so few
-/// as a whole is a call, which takes longer.
+/// Unpacks the values of one record from columns with `stride` values a record. They are copied one
+/// by one: a call to copy that few at once takes longer.
 #[inline(always)]
 fn take_columns<P, T>(
     (columns, stride): (&[P], usize),

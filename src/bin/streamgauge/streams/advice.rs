@@ -10,7 +10,7 @@ const AIM: f64 = 0.6;
 /// A shard that is busier than this is hot.
 pub(super) const HOT: f64 = 0.8;
 
-/// If one key has so much of a hot shard's bytes, splitting does not help.
+/// If one key has this share of a hot shard's bytes, splitting does not help.
 const ONE_KEY: f64 = 0.5;
 
 /// Prices in US dollars, those of us-east-1. Of the provisioned mode: a shard and hour, a million

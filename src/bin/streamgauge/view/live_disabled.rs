@@ -1,4 +1,4 @@
-//! The screen of `--live` in a command without the feature `live`: there is none.
+//! Refuses `--live` in a command without the feature `live`.
 
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;

@@ -42,7 +42,7 @@ fn signed(text: &str) -> String {
     }
 }
 
-/// Returns a number with so many digits and a letter for its thousands.
+/// Returns a number with `digits` digits and a letter for its thousands.
 pub(super) fn abbreviated(float: f64, digits: usize) -> String {
     let (mut size, mut unit) = (float.abs(), 0);
     // What would be rounded to a thousand is one of the next unit.

@@ -15,7 +15,7 @@ const ROUND: [f64; 5] = [1.0, 2.0, 2.5, 5.0, 10.0];
 /// Marks of an axis, at most.
 const MARKS_MAX: usize = 12;
 
-/// An axis that is fitted begins at zero all the same if the lowest value is below this share of
+/// A fitted axis also begins at zero if the lowest value is below this share of
 /// the highest.
 const NEAR_ZERO: f64 = 0.4;
 

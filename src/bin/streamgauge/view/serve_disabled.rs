@@ -1,4 +1,4 @@
-//! The server of `--serve` in a command without the feature `serve`: there is none.
+//! Refuses `--serve` in a command without the feature `serve`.
 
 use crate::failure::Failure;
 use crate::view::html::Origin;

@@ -61,8 +61,8 @@ pub(crate) struct Zone {
 }
 
 impl Zone {
-    /// Returns the zone of this name, by the rules that are compiled into the program; UTC if there
-    /// is none.
+    /// Returns the zone of this name, by the rules that are compiled into the program, or UTC
+    /// if the name is unknown.
     pub(crate) fn named(name: Option<&str>) -> Zone {
         let found = name.and_then(|name| TimeZoneDatabase::bundled().get(name).ok());
         let rules = found.unwrap_or(TimeZone::UTC);

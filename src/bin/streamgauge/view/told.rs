@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 pub(super) struct Told {
     pub(super) kept: Kept,
     pub(super) counts: Counts,
-    /// Windows that were answered, each as often as it was.
+    /// Answers of windows, revisions included.
     pub(super) windows: u64,
     /// Rises with every row.
     pub(super) version: u64,

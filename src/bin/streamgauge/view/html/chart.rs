@@ -20,7 +20,7 @@ const HEIGHT: f64 = 88.0;
 /// Width of a plot's own coordinates.
 const WIDTH: f64 = 1_000.0;
 
-/// An axis has about so many parts.
+/// The number of parts that an axis has, about.
 const PARTS: f64 = 3.0;
 
 /// Marks that a narrow time axis shows, at most.

@@ -289,7 +289,7 @@ fn number(json: &str) -> Option<Number> {
     integer().or_else(float)
 }
 
-/// Returns an estimate. A bound that is missing is not known; without a value there is none.
+/// Returns an estimate. A missing bound is unknown. Returns `None` without a value.
 fn estimate(json: &str) -> Option<OutputValue> {
     let EstimateJson { value, lower, upper } = serde_json::from_str(json).ok()?;
     let bound = |bound: &RawValue, unknown: f64| match bound.get() {

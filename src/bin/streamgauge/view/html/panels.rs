@@ -16,7 +16,7 @@ use streamgauge::row::Number;
 const WIDTH: f64 = 200.0;
 const HEIGHT: f64 = 48.0;
 
-/// An axis of a panel has about so many parts.
+/// The number of parts that an axis of a panel has, about.
 const PARTS: f64 = 2.0;
 
 /// Characters of a key above a panel, and of a measure's name.

@@ -1,8 +1,8 @@
 //! The most frequent values over all windows, computed of the lists of single windows.
 //!
 //! Lists of windows that do not overlap are added: lower bounds to a lower bound, upper bounds to
-//! an upper bound. In a window where a key is not listed and the list is full, the key came at most
-//! as often as the last row may have.
+//! an upper bound. In a window where a key is not listed and the list is full, its count is at most
+//! the upper bound of the last row.
 
 use super::model::Model;
 use crate::view::answers::{Answer, identity};

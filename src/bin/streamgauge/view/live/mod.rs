@@ -6,7 +6,7 @@
 //! after an error, a signal and a panic.
 //!
 //! Open windows are shown by early answers, which raise the revision of the answer that follows.
-//! So there are none where that revision could be seen: only the screen takes the answers.
+//! So they are made only if the screen alone takes the answers: nobody else sees that revision.
 
 mod canvas;
 mod charts;

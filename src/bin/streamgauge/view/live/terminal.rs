@@ -1,4 +1,4 @@
-//! The terminal: taken for the screen, and always given back.
+//! The terminal: switched to the screen of `--live`, and always restored.
 
 use crossterm::cursor::{Hide, Show};
 use crossterm::execute;
