@@ -68,8 +68,7 @@ macro_rules! states {
             pub(super) fn init(&self) -> Cell {
                 match self {
                     $(StateSpec::$name(_, typed) => {
-                        let accumulator = <$aggregate as Aggregate<$record>>::init(typed);
-                        Cell::$name(<$held as Held<$record, $aggregate>>::of(typed, accumulator))
+                        Cell::$name(<$held as Held<$record, $aggregate>>::init(typed))
                     })*
                 }
             }
@@ -150,9 +149,7 @@ macro_rules! states {
             pub(super) fn output(&self, cell: &Cell) -> OutputValue {
                 match (self, cell) {
                     $((StateSpec::$name(_, typed), Cell::$name(cell)) => {
-                        <$held as Held<$record, $aggregate>>::read(cell, typed, |cell| {
-                            <$aggregate as Aggregate<$record>>::output(typed, cell).value()
-                        })
+                        <$held as Held<$record, $aggregate>>::output(cell, typed).value()
                     })*
                     _ => OutputValue::Null,
                 }

@@ -22,6 +22,15 @@ pub(super) trait Held<R: ?Sized, G: Aggregate<R>> {
     /// True if the accumulator may be made smaller than it is.
     const SHRINKS: bool = true;
 
+    /// Returns the form of an accumulator without records.
+    #[inline]
+    fn init(aggregate: &G) -> Self
+    where
+        Self: Sized,
+    {
+        Self::of(aggregate, aggregate.init())
+    }
+
     /// Returns the form of an accumulator.
     fn of(aggregate: &G, accumulator: G::Accumulator) -> Self;
 
@@ -30,6 +39,11 @@ pub(super) trait Held<R: ?Sized, G: Aggregate<R>> {
 
     /// Calls `read` with the accumulator.
     fn read<T>(&self, aggregate: &G, read: impl FnOnce(&G::Accumulator) -> T) -> T;
+
+    /// Returns the answer of the accumulator.
+    fn output(&self, aggregate: &G) -> G::Output {
+        self.read(aggregate, |accumulator| aggregate.output(accumulator))
+    }
 
     /// Returns the bytes on the heap.
     fn heap_bytes(&self, aggregate: &G) -> usize;
@@ -127,6 +141,7 @@ mod tests {
     use crate::codec::{Reader, Writer};
     use crate::row::Number;
     use proptest::prelude::*;
+    use std::fmt::Debug;
 
     const TIME: Timestamp = Timestamp::from_millis(0);
 
@@ -141,8 +156,12 @@ mod tests {
     }
 
     /// Adds parts, merges them and subtracts the first one, in this form and without it.
-    fn agrees<R: ?Sized, G: Aggregate<R>, H: Held<R, G>>(aggregate: &G, parts: &[Vec<&R>]) {
-        let init = || H::of(aggregate, aggregate.init());
+    fn agrees<R: ?Sized, G, H: Held<R, G>>(aggregate: &G, parts: &[Vec<&R>])
+    where
+        G: Aggregate<R, Output: PartialEq + Debug>,
+    {
+        let init = || H::init(aggregate);
+        assert_eq!(held_bytes(aggregate, &init()), bytes(aggregate, &aggregate.init()));
         let (mut merged, mut whole) = (init(), aggregate.init());
         let (mut prepared, mut subtracted) = (init(), aggregate.init());
         let inverse = aggregate.inverse().unwrap();
@@ -155,6 +174,7 @@ mod tests {
                 held.add(aggregate, record, TIME);
                 aggregate.add(&mut plain, record, TIME);
                 assert_eq!(held_bytes(aggregate, &held), bytes(aggregate, &plain));
+                assert_eq!(held.output(aggregate), aggregate.output(&plain));
             }
             let saved = bytes(aggregate, &plain);
             let read = aggregate.persistence().unwrap().decode(&mut Reader::new(&saved)).unwrap();
@@ -183,9 +203,7 @@ mod tests {
         ]
     }
 
-    fn parts<T: std::fmt::Debug>(
-        record: impl Strategy<Value = T>,
-    ) -> impl Strategy<Value = Vec<Vec<T>>> {
+    fn parts<T: Debug>(record: impl Strategy<Value = T>) -> impl Strategy<Value = Vec<Vec<T>>> {
         prop::collection::vec(prop::collection::vec(record, 0..20), 0..5)
     }
 
@@ -199,7 +217,19 @@ mod tests {
 
     proptest! {
         #[test]
-        fn s295_few_numbers_are_a_histogram_and_a_short_sum_is_a_mean(parts in parts(number())) {
+        fn s295_few_numbers_are_a_histogram_and_a_short_sum_is_a_mean(
+            parts in parts(number()),
+            percent in 0u32..=100,
+        ) {
+            let (aggregate, q) = (Quantile::new(0.5, Itself), f64::from(percent) / 100.0);
+            for numbers in &parts {
+                let mut few = <FewNumbers as Held<Number, _>>::init(&aggregate);
+                for number in numbers {
+                    few.add(&aggregate, number, TIME);
+                    let expected = few.read(&aggregate, |histogram| histogram.quantile(q));
+                    prop_assert_eq!(few.quantile(&aggregate, q), expected);
+                }
+            }
             agrees::<Number, _, FewNumbers>(&Quantile::new(0.5, Itself), &borrowed(&parts));
             agrees::<Number, _, ShortSum>(&Mean::new(Itself), &borrowed(&parts));
         }

@@ -4,6 +4,7 @@ use super::{Held, push_exactly};
 use crate::aggregate::{Aggregate, Distinct, DistinctAccumulator};
 use crate::error::Error;
 use crate::rows::row_aggregate::source::Itself;
+use crate::sketch::Estimate;
 use crate::time::Timestamp;
 
 /// Maximum of the hashes that are held in a list.
@@ -62,6 +63,11 @@ impl FewHashes {
 }
 
 impl Held<[u8], Distinct<Itself>> for FewHashes {
+    #[inline]
+    fn init(_: &Distinct<Itself>) -> Self {
+        FewHashes::None
+    }
+
     fn of(aggregate: &Distinct<Itself>, accumulator: DistinctAccumulator) -> Self {
         let Some(hashes) = accumulator.few(HASHES_MAX) else {
             return FewHashes::Whole(Box::new(accumulator));
@@ -89,6 +95,13 @@ impl Held<[u8], Distinct<Itself>> for FewHashes {
         match self {
             FewHashes::Whole(accumulator) => read(accumulator),
             few => read(&few.accumulator(aggregate)),
+        }
+    }
+
+    fn output(&self, aggregate: &Distinct<Itself>) -> Estimate<u64> {
+        match self {
+            FewHashes::Whole(accumulator) => Aggregate::<[u8]>::output(aggregate, accumulator),
+            few => Estimate::exact(few.hashes().len() as u64),
         }
     }
 

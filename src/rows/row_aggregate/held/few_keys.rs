@@ -108,6 +108,11 @@ impl FewKeys {
 }
 
 impl<R: ?Sized, G: Weighted<R>> Held<R, G> for FewKeys {
+    #[inline]
+    fn init(_: &G) -> Self {
+        FewKeys::None
+    }
+
     fn of(aggregate: &G, accumulator: SpaceSaving<[u8]>) -> Self {
         let is_few = accumulator.len() <= KEYS_MAX
             && accumulator.is_exact()

@@ -5,7 +5,7 @@ use crate::aggregate::{Aggregate, Quantile};
 use crate::error::Error;
 use crate::row::Number;
 use crate::rows::row_aggregate::source::Itself;
-use crate::sketch::{Estimate, LogHistogram};
+use crate::sketch::{Estimate, LogHistogram, nearest_rank};
 use crate::time::Timestamp;
 
 /// Maximum of the numbers that are held themselves.
@@ -24,6 +24,8 @@ pub(crate) enum FewNumbers {
 }
 
 impl FewNumbers {
+    const NONE: FewNumbers = FewNumbers::Short { len: 0, numbers: [0.0; NUMBERS_MAX] };
+
     /// Adds a number. Returns false and changes nothing if there is no room for it.
     fn add_here(&mut self, number: f64) -> bool {
         let FewNumbers::Short { len, numbers } = self else { return false };
@@ -71,27 +73,37 @@ impl FewNumbers {
         Some(histogram)
     }
 
-    /// Returns a quantile.
+    /// Returns a quantile. Only one between the smallest and the largest number needs the
+    /// histogram.
     pub(in crate::rows::row_aggregate) fn quantile(
         &self,
         aggregate: &Quantile<Itself>,
         q: f64,
     ) -> Option<Estimate<f64>> {
-        match self {
-            FewNumbers::One(number) => Some(Estimate::exact(*number)),
-            FewNumbers::Short { len: 1, numbers: [number, ..] } => {
-                Some(Estimate::exact(f64::from(*number)))
-            }
-            few => few.read(aggregate, |histogram| histogram.quantile(q)),
+        let len = self.numbers().count() as u64;
+        let number = match nearest_rank(q, len) {
+            Some(1) => self.numbers().reduce(f64::min),
+            Some(last) if last == len => self.numbers().reduce(f64::max),
+            _ => None,
+        };
+        match number {
+            // Adding 0 changes -0 into 0.
+            Some(number) => Some(Estimate::exact(number + 0.0)),
+            None => self.read(aggregate, |histogram| histogram.quantile(q)),
         }
     }
 }
 
 impl Held<Number, Quantile<Itself>> for FewNumbers {
+    #[inline]
+    fn init(_: &Quantile<Itself>) -> Self {
+        FewNumbers::NONE
+    }
+
     fn of(aggregate: &Quantile<Itself>, accumulator: LogHistogram) -> Self {
         let accuracy = Aggregate::<Number>::init(aggregate).accuracy();
         match accumulator.count() == 0 && accumulator.accuracy() == accuracy {
-            true => FewNumbers::Short { len: 0, numbers: [0.0; NUMBERS_MAX] },
+            true => FewNumbers::NONE,
             false => FewNumbers::Whole(Box::new(accumulator)),
         }
     }

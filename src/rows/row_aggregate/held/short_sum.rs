@@ -66,6 +66,11 @@ impl ShortSum {
 impl Held<Number, Mean<Itself>> for ShortSum {
     const SHRINKS: bool = false;
 
+    #[inline]
+    fn init(_: &Mean<Itself>) -> Self {
+        ShortSum::Short { count: 0, sum: 0 }
+    }
+
     fn of(_: &Mean<Itself>, accumulator: MixedMean) -> Self {
         let short = u32::try_from(accumulator.count).ok().zip(accumulator.sum.short());
         match short {
