@@ -391,32 +391,32 @@ impl<E, A> GroupBy<E, A> {
         changed
     }
 
-    /// Adds a record whose key has no group yet, unless it is refused.
+    /// Adds a record whose key, of this tag, has no group yet, unless it is refused.
     #[cold]
     #[inline(never)]
     fn try_add_new<R: ?Sized>(
         &self,
         state: &mut GroupByAccumulator<<E::Key as Key>::Owned, A::Accumulator>,
         (record, time): (&R, Timestamp),
-        key: &E::Borrowed<'_>,
+        (key, tag): (&E::Borrowed<'_>, u32),
     ) -> Result<(), Error>
     where
         E: KeyOf<R>,
         A: Aggregate<R>,
     {
         Aggregate::check(self, Some(state), record)?;
-        self.add_new(state, (record, time), key);
+        self.add_new(state, (record, time), (key, tag));
         Ok(())
     }
 
-    /// Adds a record whose key has no group yet.
+    /// Adds a record whose key, of this tag, has no group yet.
     #[cold]
     #[inline(never)]
     fn add_new<R: ?Sized>(
         &self,
         state: &mut GroupByAccumulator<<E::Key as Key>::Owned, A::Accumulator>,
         (record, time): (&R, Timestamp),
-        key: &E::Borrowed<'_>,
+        (key, tag): (&E::Borrowed<'_>, u32),
     ) where
         E: KeyOf<R>,
         A: Aggregate<R>,
@@ -436,7 +436,7 @@ impl<E, A> GroupBy<E, A> {
         self.inner.add(&mut group.accumulator, record, time);
         let key = key.to_key();
         state.heap_bytes += self.group_heap_bytes::<R>(&key, &group);
-        state.groups.insert_new(key, group);
+        state.groups.insert_of_tag(tag, key, group);
         if state.groups.len() > self.groups_held_max() && !state.overflow_failed {
             self.move_largest_to_other::<R>(state);
         }
@@ -598,8 +598,9 @@ impl<R: ?Sized, E: KeyOf<R>, A: Aggregate<R>> Aggregate<R> for GroupBy<E, A> {
     #[inline]
     fn add(&self, accumulator: &mut Self::Accumulator, record: &R, time: Timestamp) {
         let key = LookupKey(self.key.key(record));
-        let Some(group) = accumulator.groups.get_mut(&key) else {
-            return self.add_new(accumulator, (record, time), &key.0);
+        let tag = accumulator.groups.tag_of(&key);
+        let Some(group) = accumulator.groups.get_mut_of_tag(tag, &key) else {
+            return self.add_new(accumulator, (record, time), (&key.0, tag));
         };
         group.records += 1;
         self.change::<R, _>(&mut group.accumulator, &mut accumulator.heap_bytes, |inner| {
@@ -616,8 +617,9 @@ impl<R: ?Sized, E: KeyOf<R>, A: Aggregate<R>> Aggregate<R> for GroupBy<E, A> {
         time: Timestamp,
     ) -> Result<(), Error> {
         let key = LookupKey(self.key.key(record));
-        let Some(group) = accumulator.groups.get_mut(&key) else {
-            return self.try_add_new(accumulator, (record, time), &key.0);
+        let tag = accumulator.groups.tag_of(&key);
+        let Some(group) = accumulator.groups.get_mut_of_tag(tag, &key) else {
+            return self.try_add_new(accumulator, (record, time), (&key.0, tag));
         };
         self.change::<R, _>(&mut group.accumulator, &mut accumulator.heap_bytes, |inner| {
             self.inner.try_add(inner, record, time)

@@ -76,16 +76,20 @@ impl<K, V> Table<K, V> {
 }
 
 impl<K: Hash + Eq, V> Table<K, V> {
+    /// Returns the part of the hash of a key that the index has.
     #[inline(always)]
-    fn tag_of<Q: Hash + ?Sized>(&self, key: &Q) -> u32 {
+    pub(super) fn tag_of<Q: Hash + ?Sized>(&self, key: &Q) -> u32 {
         (self.hash_keys.hash_one(key) >> 32) as u32
     }
 
     #[inline(always)]
     fn row_of<Q: Hash + Equivalent<K> + ?Sized>(&self, key: &Q) -> Option<usize> {
-        self.index.find(self.tag_of(key), |row| {
-            self.rows.get(row).is_some_and(|(kept, _)| key.equivalent(kept))
-        })
+        self.row_of_tag(self.tag_of(key), key)
+    }
+
+    #[inline(always)]
+    fn row_of_tag<Q: Equivalent<K> + ?Sized>(&self, tag: u32, key: &Q) -> Option<usize> {
+        self.index.find(tag, |row| self.rows.get(row).is_some_and(|(kept, _)| key.equivalent(kept)))
     }
 
     #[inline(always)]
@@ -96,7 +100,17 @@ impl<K: Hash + Eq, V> Table<K, V> {
 
     #[inline(always)]
     pub(super) fn get_mut<Q: Hash + Equivalent<K> + ?Sized>(&mut self, key: &Q) -> Option<&mut V> {
-        let row = self.row_of(key)?;
+        self.get_mut_of_tag(self.tag_of(key), key)
+    }
+
+    /// As [`get_mut`](Table::get_mut), given the [tag](Table::tag_of) of the key.
+    #[inline(always)]
+    pub(super) fn get_mut_of_tag<Q: Equivalent<K> + ?Sized>(
+        &mut self,
+        tag: u32,
+        key: &Q,
+    ) -> Option<&mut V> {
+        let row = self.row_of_tag(tag, key)?;
         self.rows.get_mut(row).map(|(_, value)| value)
     }
 
@@ -129,7 +143,12 @@ impl<K: Hash + Eq, V> Table<K, V> {
 
     /// Inserts a key that is not in the table.
     pub(super) fn insert_new(&mut self, key: K, value: V) {
-        self.index.insert(self.tag_of(&key), self.rows.len());
+        self.insert_of_tag(self.tag_of(&key), key, value);
+    }
+
+    /// As [`insert_new`](Table::insert_new), given the [tag](Table::tag_of) of the key.
+    pub(super) fn insert_of_tag(&mut self, tag: u32, key: K, value: V) {
+        self.index.insert(tag, self.rows.len());
         if self.rows.len() == self.rows.capacity() && self.rows.len() >= ROWS_DOUBLED_MAX {
             self.rows.reserve_exact(self.rows.len() / 4);
         }
