@@ -33,6 +33,9 @@ use streamgauge::{Error, ErrorKind, Timestamp};
 
 pub(crate) type Output = OutputWriter<BufWriter<StandardOutput>>;
 
+/// Bytes that are written to standard output together.
+const OUTPUT_BYTES: usize = 1 << 16;
+
 /// Runs the pipeline over the files.
 ///
 /// # Errors
@@ -480,7 +483,7 @@ pub(crate) fn shown(
         }
         check_watched(settings, &shape)?;
         let names = names(&shape);
-        let out = BufWriter::new(StandardOutput::new(bar)?);
+        let out = BufWriter::with_capacity(OUTPUT_BYTES, StandardOutput::new(bar)?);
         let live = LiveWriter::start(names, settings.origin(), interrupt)?;
         let table = OutputWriter::table(shape, terminal(true), out);
         return Ok(OutputWriter::Live(Box::new(live), Box::new(table)));
@@ -524,7 +527,7 @@ pub(crate) fn output(settings: &Settings, bar: &Bar, shape: Shape) -> Result<Out
     let is_terminal = io::stdout().is_terminal();
     let name =
         settings.spec.output.as_deref().unwrap_or(if is_terminal { "table" } else { "json" });
-    let out = BufWriter::new(StandardOutput::new(bar)?);
+    let out = BufWriter::with_capacity(OUTPUT_BYTES, StandardOutput::new(bar)?);
     match name {
         "json" => Ok(OutputWriter::Json(JsonLines::default(), out)),
         "csv" => Ok(OutputWriter::csv(shape, out)),

@@ -16,6 +16,10 @@ pub(super) fn push_integer(line: &mut Vec<u8>, integer: i128) {
     if integer < 0 {
         line.push(b'-');
     }
+    // As most counts of many groups are.
+    if rest < 10 {
+        return line.push(b'0' + rest as u8);
+    }
     // 2^64 has 20 digits.
     let mut digits = [0; 20];
     let mut count = 0;
@@ -32,9 +36,10 @@ pub(super) fn push_integer(line: &mut Vec<u8>, integer: i128) {
 
 /// Appends a float.
 pub(super) fn push_float(line: &mut Vec<u8>, float: f64) {
-    let is_whole = float.fract() == 0.0 && float.abs() < WHOLE_END;
+    let whole = float as i64;
+    let is_whole = whole as f64 == float && float.abs() < WHOLE_END;
     if is_whole && (float != 0.0 || float.is_sign_positive()) {
-        push_integer(line, float as i128);
+        push_integer(line, i128::from(whole));
         line.extend_from_slice(b".0");
     } else {
         // Writing to a vector does not fail.
