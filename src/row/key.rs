@@ -269,6 +269,19 @@ pub(crate) fn decode(key: &[u8]) -> OutputValue {
     }
 }
 
+/// As [`decode`], into a value that had another key. Text takes the memory of that.
+pub(crate) fn decode_into(key: &[u8], value: &mut OutputValue) {
+    if KeyForm::is_text_itself(key)
+        && let OutputValue::Text(known) = value
+        && let Ok(text) = std::str::from_utf8(key)
+    {
+        known.clear();
+        known.push_str(text);
+    } else {
+        *value = decode(key);
+    }
+}
+
 /// Returns the values of this tuple.
 pub(crate) fn decode_parts(tuple: &[u8]) -> Vec<OutputValue> {
     let mut values = Vec::new();
@@ -505,8 +518,12 @@ mod tests {
         }
 
         #[test]
-        fn any_bytes_decode_to_something(bytes: Vec<u8>) {
-            decode(&bytes);
+        fn any_bytes_decode_to_something(bytes: Vec<u8>, value in owned(), before in owned()) {
+            for key in [bytes.clone(), value.key()] {
+                let mut decoded = decode(&before.key());
+                decode_into(&key, &mut decoded);
+                prop_assert_eq!(decoded, decode(&key));
+            }
             decode_parts(&bytes);
         }
     }

@@ -46,7 +46,7 @@ pub struct RowForm {
 /// assert_eq!(json, r#"{"window":null,"group":{"country":"DE"},"revision":0,"count":1}"#);
 /// # Ok::<(), Error>(())
 /// ```
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug, Default)]
 pub struct RowEmission {
     /// The window; `None` for a pipeline without windows.
     pub window: Option<Window>,
@@ -63,6 +63,30 @@ pub struct RowEmission {
 }
 
 impl RowEmission {
+    /// Creates a row without group and values.
+    pub(super) fn of_form(form: &Arc<RowForm>) -> RowEmission {
+        let (group, values) = (Vec::new(), Vec::new());
+        RowEmission { window: None, revision: 0, group, values, form: form.clone() }
+    }
+
+    /// Takes the row. The one that stays has its form, and no group and no values.
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::row::OutputValue;
+    /// use streamgauge::rows::RowEmission;
+    /// let mut row = RowEmission::default();
+    /// row.values.push(OutputValue::Integer(7));
+    /// let taken = row.take();
+    /// assert_eq!((taken.values.len(), row.values.len()), (1, 0));
+    /// ```
+    #[must_use]
+    pub fn take(&mut self) -> RowEmission {
+        let RowEmission { window, revision, group, values, form } = self;
+        let (group, values) = (std::mem::take(group), std::mem::take(values));
+        RowEmission { window: *window, revision: *revision, group, values, form: form.clone() }
+    }
+
     /// Returns true if the row retracts an earlier row of the same window and group, which no
     /// longer holds because its group is now past the limit. It has no values.
     pub fn is_retracted(&self) -> bool {

@@ -8,6 +8,7 @@ use crate::key::ByteKey;
 use crate::row::OutputValue;
 use crate::row::key;
 use crate::rows::RowEmission;
+use std::sync::Arc;
 
 /// An emission of groups, handed out row by row.
 struct Pending {
@@ -32,66 +33,86 @@ impl Pending {
             Rows::None => false,
             Rows::One(_) => true,
             Rows::Made(rows) => rows.len() > 0,
+            Rows::All(_, positions) => !positions.is_empty(),
             Rows::Walked(_, positions) => positions.len() > 0,
         };
         !has_rows && self.other.is_none() && self.retracted.len() == 0 && !self.is_rest_retracted
     }
 
-    fn next(&mut self, plan: &AnswerPlan) -> Option<RowEmission> {
-        let form = plan.form();
-        let (group, mut values) = match self.next_row(plan) {
-            Some(row) => row,
-            None => self.next_rest(form.group.len())?,
-        };
+    /// Fills a row with the next one. Returns false if there is none.
+    fn fill(&mut self, plan: &AnswerPlan, row: &mut RowEmission) -> bool {
+        if self.fill_row(plan, row).or_else(|| self.fill_rest(plan, row)).is_none() {
+            return false;
+        }
         let Emission { window, revision, retracted, .. } = self.emission;
         if retracted {
-            values.clear();
+            row.values.clear();
         }
-        Some(RowEmission { window, revision, group, values, form: form.clone() })
+        (row.window, row.revision) = (window, revision);
+        if !Arc::ptr_eq(&row.form, plan.form()) {
+            row.form = plan.form().clone();
+        }
+        true
     }
 
-    /// The group and the values of the next row.
-    fn next_row(&mut self, plan: &AnswerPlan) -> Option<(Vec<OutputValue>, Vec<OutputValue>)> {
+    /// Fills in the group and the values of the next row; `None` if there is none.
+    fn fill_row(&mut self, plan: &AnswerPlan, row: &mut RowEmission) -> Option<()> {
         let fields = plan.form().group.len();
-        match &mut self.rows {
-            Rows::None => None,
+        let (walk, position) = match &mut self.rows {
+            Rows::None => return None,
             Rows::One(values) => {
-                let row = (Vec::new(), std::mem::take(values));
+                (row.group, row.values) = (Vec::new(), std::mem::take(values));
                 self.rows = Rows::None;
-                Some(row)
+                return Some(());
             }
             Rows::Made(rows) => {
                 let (key, values) = rows.next()?;
-                Some((group_values(&key, fields), values))
+                row.values = values;
+                fill_group(&key, fields, &mut row.group);
+                return Some(());
             }
-            Rows::Walked(walk, positions) => {
-                let (key, calls) = walk.row(positions.next()?)?;
-                let values = plan.columns(&self.emission, Some(key), calls);
-                Some((group_values(key, fields), values))
-            }
-        }
+            Rows::All(walk, positions) => (walk, positions.next()?),
+            Rows::Walked(walk, positions) => (walk, positions.next()?),
+        };
+        let key = walk.fill(position, &mut row.values)?;
+        row.values = plan.columns(&self.emission, Some(key), std::mem::take(&mut row.values));
+        fill_group(key, fields, &mut row.group);
+        Some(())
     }
 
-    /// The group of the next row after those of the answer, and its values: none if it is
+    /// Fills in the group of the next row after those of the answer, and its values: none if it is
     /// retracted.
-    fn next_rest(&mut self, fields: usize) -> Option<(Vec<OutputValue>, Vec<OutputValue>)> {
-        let rest = vec![OutputValue::Other; fields];
-        if let Some(values) = self.other.take() {
-            return Some((rest, values));
+    fn fill_rest(&mut self, plan: &AnswerPlan, row: &mut RowEmission) -> Option<()> {
+        let fields = plan.form().group.len();
+        let values = self.other.take();
+        if values.is_none()
+            && let Some(key) = self.retracted.next()
+        {
+            fill_group(&key, fields, &mut row.group);
+        } else if values.is_some() || std::mem::take(&mut self.is_rest_retracted) {
+            row.group = vec![OutputValue::Other; fields];
+        } else {
+            return None;
         }
-        if let Some(key) = self.retracted.next() {
-            return Some((group_values(&key, fields), Vec::new()));
-        }
-        std::mem::take(&mut self.is_rest_retracted).then_some((rest, Vec::new()))
+        row.values = values.unwrap_or_default();
+        Some(())
     }
 }
 
 /// Returns the values of the grouped fields.
 pub(super) fn group_values(key: &[u8], fields: usize) -> Vec<OutputValue> {
-    match fields {
+    let mut values = Vec::new();
+    fill_group(key, fields, &mut values);
+    values
+}
+
+/// Replaces the values of the grouped fields.
+fn fill_group(key: &[u8], fields: usize, values: &mut Vec<OutputValue>) {
+    match (fields, values.as_mut_slice()) {
         // One field is its own key, several are a tuple.
-        1 => vec![key::decode(key)],
-        _ => key::decode_parts(key),
+        (1, [value]) => key::decode_into(key, value),
+        (1, _) => *values = vec![key::decode(key)],
+        _ => *values = key::decode_parts(key),
     }
 }
 
@@ -104,22 +125,37 @@ impl PendingRows {
         self.0.as_ref().is_none_or(Pending::is_empty)
     }
 
-    /// The next row of the answer, of a further emission where none is left.
+    /// Returns the next row: see [`fill`](PendingRows::fill).
     ///
     /// # Errors
-    /// Those of fetching it.
+    /// Those of fetching an emission.
     pub(super) fn next<T: Into<Answered>>(
         &mut self,
         plan: &AnswerPlan,
-        mut fetch: impl FnMut() -> Result<Option<Emission<T>>, Error>,
+        fetch: impl FnMut() -> Result<Option<Emission<T>>, Error>,
     ) -> Result<Option<RowEmission>, Error> {
+        let mut row = RowEmission::of_form(plan.form());
+        Ok(self.fill(plan, &mut row, fetch)?.then_some(row))
+    }
+
+    /// Fills a row with the next one of the answer, or of a further emission where none is left.
+    /// Returns false if there is none.
+    ///
+    /// # Errors
+    /// Those of fetching an emission.
+    pub(super) fn fill<T: Into<Answered>>(
+        &mut self,
+        plan: &AnswerPlan,
+        row: &mut RowEmission,
+        mut fetch: impl FnMut() -> Result<Option<Emission<T>>, Error>,
+    ) -> Result<bool, Error> {
         loop {
-            if let Some(row) = self.0.as_mut().and_then(|pending| pending.next(plan)) {
-                return Ok(Some(row));
+            if self.0.as_mut().is_some_and(|pending| pending.fill(plan, row)) {
+                return Ok(true);
             }
             let Some(Emission { window, revision, retracted, value }) = fetch()? else {
                 self.0 = None;
-                return Ok(None);
+                return Ok(false);
             };
             let emission = Emission { window, revision, retracted, value: () };
             let rows = plan.rows(&emission, value.into());

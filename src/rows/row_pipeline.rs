@@ -386,36 +386,65 @@ impl RowPipeline {
     /// [`ErrorKind::LimitExceeded`](crate::ErrorKind::LimitExceeded) if a window merged from its
     /// panes exceeds a limit that the user chose to be an error.
     pub fn next_emission(&mut self) -> Result<Option<RowEmission>, Error> {
-        match self.next_own_emission()? {
-            None => self.next_emission_of_others(),
-            row => Ok(row),
-        }
+        let mut row = RowEmission::of_form(self.answers.form());
+        Ok(self.fill_next(&mut row)?.then_some(row))
     }
 
-    /// Returns the next row of this query's answer.
-    pub(super) fn next_own_emission(&mut self) -> Result<Option<RowEmission>, Error> {
+    /// Fills `row` with the next row of the answer, as [`next_emission`](Self::next_emission), and
+    /// returns true. Returns false if there is none. Rows of many groups take the memory of the row
+    /// before.
+    ///
+    /// # Errors
+    /// Those of [`next_emission`](Self::next_emission).
+    ///
+    /// # Example
+    /// ```
+    /// use streamgauge::prelude::*;
+    /// use streamgauge::query::PipelineSpec;
+    /// use streamgauge::rows::{CompileOptions, RowEmission};
+    /// let spec = PipelineSpec::from_toml("group = \"country\"\nagg = \"count\"", "hits.toml")?;
+    /// let mut hits = spec.compile(&CompileOptions::default())?;
+    /// let shard = hits.open_shard(ShardId::new("requests"))?;
+    /// for country in ["FR", "DE", "FR"] {
+    ///     hits.push_fields(shard, &[("country", &country)], Timestamp::from_millis(0), None)?;
+    /// }
+    /// hits.finish();
+    /// let (mut row, mut text) = (RowEmission::default(), String::new());
+    /// while hits.fill_next(&mut row)? {
+    ///     text += &format!("{} {} ", row.group[0], row.values[0]);
+    /// }
+    /// assert_eq!(text, "DE 1 FR 2 ");
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn fill_next(&mut self, row: &mut RowEmission) -> Result<bool, Error> {
+        Ok(self.fill_own(row)? || self.fill_next_of_others(row)?)
+    }
+
+    /// Fills `row` with the next row of this query's answer.
+    pub(super) fn fill_own(&mut self, row: &mut RowEmission) -> Result<bool, Error> {
         if self.is_ahead {
-            return Ok(None);
+            return Ok(false);
         }
         if self.select.is_some() {
-            return self.next_selected();
+            return Ok(self.next_selected()?.map(|next| *row = next).is_some());
         }
         if !self.engine.is_handing_out() {
             // The state was restored in between, so the remaining rows belong to the old state.
             self.pending = PendingRows::default();
         }
-        let row = self.pending.next(&self.answers, || match self.engine.is_per_group() {
-            // Each is of few groups.
-            true => Ok(self.engine.next_emission()?.map(|found| {
-                let Emission { window, revision, retracted, value } = found;
-                Emission { window, revision, retracted, value: value.into() }
-            })),
-            false => {
-                self.engine.next_emission_with(|aggregate, content| aggregate.answered(content))
-            }
-        })?;
+        let filled =
+            self.pending.fill(&self.answers, row, || match self.engine.is_per_group() {
+                // Each is of few groups.
+                true => Ok(self.engine.next_emission()?.map(|found| {
+                    let Emission { window, revision, retracted, value } = found;
+                    Emission { window, revision, retracted, value: value.into() }
+                })),
+                false => {
+                    self.engine.next_emission_with(|aggregate, content| aggregate.answered(content))
+                }
+            })?;
         self.engine.set_handing_out(!self.pending.is_empty());
-        Ok(row)
+        Ok(filled)
     }
 }
 

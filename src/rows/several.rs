@@ -228,13 +228,13 @@ impl RowPipeline {
         self.push_as(preparation, (shard, row, sequence))
     }
 
-    /// Returns the next row of the answers of the other queries.
-    pub(super) fn next_emission_of_others(&mut self) -> Result<Option<RowEmission>, Error> {
+    /// Fills `row` with the next row of the answers of the other queries.
+    pub(super) fn fill_next_of_others(&mut self, row: &mut RowEmission) -> Result<bool, Error> {
         for other in &mut self.others {
-            if let Some(row) = other.next_own_emission()? {
-                return Ok(Some(row));
+            if other.fill_own(row)? {
+                return Ok(true);
             }
         }
-        Ok(None)
+        Ok(false)
     }
 }

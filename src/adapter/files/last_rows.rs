@@ -9,18 +9,18 @@ use std::num::NonZeroUsize;
 /// they are due.
 const ROWS_AHEAD_MAX: usize = 1 << 16;
 
-/// Ends the input of a pipeline. `take` gets a function that returns the rows of all open windows
-/// one by one. With several threads and many windows to merge, later rows are computed while
+/// Ends the input of a pipeline. `take` gets a function that fills a row with those of all open
+/// windows one by one, and returns false after the last one. With several threads and many windows to merge, later rows are computed while
 /// earlier ones are used. The rows and their order do not depend on the threads.
 ///
-/// The function fails like [`RowPipeline::next_emission`].
+/// The function fails like [`RowPipeline::fill_next`].
 ///
 /// # Example
 /// ```
 /// use std::num::NonZeroUsize;
 /// use streamgauge::adapter::files::last_rows;
 /// use streamgauge::query::PipelineSpec;
-/// use streamgauge::rows::CompileOptions;
+/// use streamgauge::rows::{CompileOptions, RowEmission};
 /// use streamgauge::{Control, ShardId, Timestamp};
 ///
 /// let spec = PipelineSpec::from_toml("agg = \"count\"\n", "hits.toml")?;
@@ -29,16 +29,19 @@ const ROWS_AHEAD_MAX: usize = 1 << 16;
 /// let mut row = pipeline.new_row();
 /// pipeline.push(shard, &mut row, Timestamp::from_millis(0), None)?;
 ///
-/// let rows = last_rows(&mut pipeline, NonZeroUsize::MIN, |next| {
-///     std::iter::from_fn(|| next().transpose()).collect::<Result<Vec<_>, _>>()
+/// last_rows(&mut pipeline, NonZeroUsize::MIN, |next| {
+///     let mut row = RowEmission::default();
+///     while next(&mut row)? {
+///         assert_eq!(row.values[0].to_string(), "1");
+///     }
+///     Ok(())
 /// })?;
-/// assert_eq!(rows[0].values[0].to_string(), "1");
 /// # Ok::<(), streamgauge::Error>(())
 /// ```
 pub fn last_rows<R>(
     pipeline: &mut RowPipeline,
     threads: NonZeroUsize,
-    take: impl FnOnce(&mut dyn FnMut() -> Result<Option<RowEmission>, Error>) -> R,
+    take: impl FnOnce(&mut dyn FnMut(&mut RowEmission) -> Result<bool, Error>) -> R,
 ) -> R {
     pipeline.finish();
     let parts = pipeline.split_finished(threads);
@@ -50,16 +53,16 @@ pub fn last_rows<R>(
             parts.into_iter().map(|part| scope.spawn(|| Ahead::compute(part))).collect();
         let mut parts = parts.into_iter();
         let mut part: Option<Ahead> = None;
-        take(&mut || {
+        take(&mut |row| {
             loop {
-                let next = match &mut part {
-                    None => pipeline.next_emission()?,
-                    Some(part) => part.next()?,
+                let is_filled = match &mut part {
+                    None => pipeline.fill_next(row)?,
+                    Some(part) => part.fill_next(row)?,
                 };
-                if next.is_some() {
-                    return Ok(next);
+                if is_filled {
+                    return Ok(true);
                 }
-                let Some(later) = parts.next() else { return Ok(None) };
+                let Some(later) = parts.next() else { return Ok(false) };
                 let joined = later.join();
                 part = Some(joined.unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
             }
@@ -88,12 +91,15 @@ impl Ahead {
         Ahead { rows: rows.into_iter(), then: Ok(part) }
     }
 
-    /// Returns the next row.
-    fn next(&mut self) -> Result<Option<RowEmission>, Error> {
+    /// Fills `row` with the next row.
+    fn fill_next(&mut self, row: &mut RowEmission) -> Result<bool, Error> {
         match (self.rows.next(), &mut self.then) {
-            (Some(row), _) => Ok(Some(row)),
-            (None, Ok(part)) => part.next_emission(),
-            (None, Err(error)) => error.take().map_or(Ok(None), Err),
+            (Some(next), _) => {
+                *row = next;
+                Ok(true)
+            }
+            (None, Ok(part)) => part.fill_next(row),
+            (None, Err(error)) => error.take().map_or(Ok(false), Err),
         }
     }
 }

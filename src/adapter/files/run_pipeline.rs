@@ -15,7 +15,7 @@ use crate::formats::decode_error::DeadLetter;
 use crate::formats::format::Format;
 use crate::record::ShardId;
 use crate::row::Row;
-use crate::rows::{PreaggregatedRows, PreparedRows, RowPipeline, RowPreparer};
+use crate::rows::{PreaggregatedRows, PreparedRows, RowEmission, RowPipeline, RowPreparer};
 use crate::time::Timestamp;
 use std::num::NonZeroU64;
 use std::num::NonZeroUsize;
@@ -80,10 +80,9 @@ pub fn run_pipeline<O: PipelineObserver>(
         Err(error) => return Err(error),
     };
     last_rows(pipeline, options.threads.unwrap_or(NonZeroUsize::MIN), |next| {
-        while !observer.should_stop()
-            && let Some(row) = next()?
-        {
-            observer.emission(row)?;
+        let mut row = RowEmission::default();
+        while !observer.should_stop() && next(&mut row)? {
+            observer.emission(row.take())?;
         }
         Ok(())
     })?;

@@ -265,7 +265,7 @@ impl<W: Write> Answers<W> {
     /// A limit, or answers that cannot be written.
     pub(crate) fn drain(&mut self, pipeline: &mut RowPipeline) -> Result<bool, Failure> {
         match &self.destination {
-            Destination::Rows(_) => self.drain_rows(|| pipeline.next_emission()),
+            Destination::Rows(_) => self.drain_rows(|row| pipeline.fill_next(row)),
             Destination::Partials { .. } => {
                 self.drain_partials(|source| pipeline.next_partial(source))
             }
@@ -286,7 +286,9 @@ impl<W: Write> Answers<W> {
     /// Those of [`drain`](Answers::drain).
     pub(crate) fn drain_merged(&mut self, files: &mut MergedFiles) -> Result<bool, Failure> {
         match &self.destination {
-            Destination::Rows(_) => self.drain_rows(|| files.next_row()),
+            Destination::Rows(_) => {
+                self.drain_rows(|row| Ok(files.next_row()?.map(|next| *row = next).is_some()))
+            }
             Destination::Partials { .. } => {
                 self.drain_partials(|source| files.next_partial(source))
             }
@@ -314,32 +316,33 @@ impl<W: Write> Answers<W> {
 
     fn drain_rows(
         &mut self,
-        mut next_row: impl FnMut() -> Result<Option<RowEmission>, Error>,
+        mut next_row: impl FnMut(&mut RowEmission) -> Result<bool, Error>,
     ) -> Result<bool, Failure> {
         let mut written = false;
         // The rows of a window that may be answered again. They are judged together.
         let mut held: Vec<RowEmission> = Vec::new();
+        let mut row = RowEmission::default();
         loop {
             if let Some(signal) = self.stop.as_ref().and_then(Interrupt::signal) {
                 return Err(Failure::Interrupted(signal));
             }
-            let next = next_row().map_err(|error| Failure::run(&error))?;
-            let same = |row: &RowEmission| {
-                next.as_ref().is_some_and(|next| {
-                    (next.window, next.revision) == (row.window, row.revision)
-                        && next.form.query == row.form.query
-                })
+            let is_row = next_row(&mut row).map_err(|error| Failure::run(&error))?;
+            let same = |last: &RowEmission| {
+                is_row
+                    && (row.window, row.revision) == (last.window, last.revision)
+                    && row.form.query == last.form.query
             };
             if held.last().is_some_and(|last| !same(last)) {
                 written |= self.settle(&mut held)?;
             }
-            match next {
-                None => return Ok(written),
-                Some(row) if self.given.is_some() => held.push(row),
-                Some(row) => {
-                    written = true;
-                    self.hand_out(Waiting::Row(row))?;
-                }
+            if !is_row {
+                return Ok(written);
+            }
+            if self.given.is_some() {
+                held.push(row.take());
+            } else {
+                written = true;
+                self.write_row(&row)?;
             }
         }
     }
@@ -470,17 +473,11 @@ impl<W: Write> Answers<W> {
 
     fn hand_out(&mut self, answer: Waiting) -> Result<(), Failure> {
         match &answer {
-            Waiting::Row(row) => {
-                self.count((self.query_of(&row.form), row.window), row.revision);
-                self.other |= row.is_other();
-            }
+            Waiting::Row(row) => return self.write_row(row),
             Waiting::Partial(partial) => self.count((0, partial.window()), partial.revision()),
             Waiting::Removed(window, revision) => self.count(*window, *revision),
         }
         match (&mut self.destination, answer) {
-            (Destination::Rows(output), Waiting::Row(row)) => {
-                output.emission(&row).map_err(|error| Failure::output(&error))
-            }
             (Destination::Partials { store, .. }, Waiting::Partial(partial)) => {
                 store.put(&partial).map_err(|error| Failure::run(&error))
             }
@@ -488,6 +485,17 @@ impl<W: Write> Answers<W> {
                 store.remove(window.1, source).map_err(|error| Failure::run(&error))
             }
             _ => Ok(()),
+        }
+    }
+
+    fn write_row(&mut self, row: &RowEmission) -> Result<(), Failure> {
+        self.count((self.query_of(&row.form), row.window), row.revision);
+        self.other |= row.is_other();
+        match &mut self.destination {
+            Destination::Rows(output) => {
+                output.emission(row).map_err(|error| Failure::output(&error))
+            }
+            Destination::Partials { .. } => Ok(()),
         }
     }
 

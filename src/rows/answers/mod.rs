@@ -23,6 +23,7 @@ use crate::query::expression::Op;
 use crate::row::{Number, OutputValue};
 use crate::rows::RowForm;
 use evaluate::RowValues;
+use std::ops::Range;
 use std::sync::Arc;
 use value_type::type_of;
 
@@ -62,7 +63,9 @@ pub(super) enum Rows {
     None,
     One(Vec<OutputValue>),
     Made(std::vec::IntoIter<(ByteKey, Vec<OutputValue>)>),
-    /// Rows that are made when they are asked for, by their positions.
+    /// The rows of all groups, which are made when they are asked for, by their positions.
+    All(Box<GroupWalk>, Range<usize>),
+    /// As `All`, of some groups or in another order.
     Walked(Box<GroupWalk>, std::vec::IntoIter<usize>),
 }
 
@@ -187,8 +190,8 @@ impl AnswerPlan {
     fn walked(&self, emission: &Emission<()>, walk: Box<GroupWalk>) -> AnswerRows {
         let other = walk.other();
         if self.having.is_empty() && self.sort.is_empty() && self.limit.is_none() {
-            let positions: Vec<usize> = (0..walk.len()).collect();
-            let rows = Rows::Walked(walk, positions.into_iter());
+            let positions = 0..walk.len();
+            let rows = Rows::All(walk, positions);
             return self.with_rest(emission, (rows, Vec::new()), other);
         }
         let is_revision = emission.revision > 0;

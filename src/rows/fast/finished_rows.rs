@@ -33,6 +33,11 @@ impl FinishedRows {
     pub(crate) fn next_emission(&mut self) -> Result<Option<RowEmission>, Error> {
         self.pending.next(&self.answers, || self.part.next_emission())
     }
+
+    /// As [`RowPipeline::fill_next`](super::RowPipeline::fill_next).
+    pub(crate) fn fill_next(&mut self, row: &mut RowEmission) -> Result<bool, Error> {
+        self.pending.fill(&self.answers, row, || self.part.next_emission())
+    }
 }
 
 impl fmt::Debug for FinishedRows {

@@ -69,6 +69,12 @@ impl<const INLINE: usize> Columns<INLINE> {
         }
     }
 
+    /// Replaces `values` by those of the columns.
+    pub(super) fn fill(&self, cells: &Cells<INLINE>, values: &mut Vec<OutputValue>) {
+        values.clear();
+        values.extend(self.answers.iter().map(|answer| self.value(answer, cells)));
+    }
+
     /// Returns the values of the wanted columns. The others are null.
     pub(super) fn output_of(&self, cells: &Cells<INLINE>, wanted: &[bool]) -> Vec<OutputValue> {
         let answers = self.answers.iter().zip(wanted);

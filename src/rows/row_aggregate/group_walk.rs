@@ -73,15 +73,22 @@ impl GroupWalk {
         of_walk!(self, _columns, groups => groups.get(position).map(|(key, _)| key))
     }
 
-    /// Returns the key of the group at a position, and the values of its aggregates.
-    pub(in crate::rows) fn row(&self, position: usize) -> Option<(&[u8], Vec<OutputValue>)> {
+    /// Returns the key of the group at a position, and replaces `values` by those of its
+    /// aggregates.
+    pub(in crate::rows) fn fill(
+        &self,
+        position: usize,
+        values: &mut Vec<OutputValue>,
+    ) -> Option<&[u8]> {
         of_walk!(self, columns, groups => {
             let (key, cells) = groups.get(position)?;
-            Some((key, columns.output(cells)))
+            columns.fill(cells, values);
+            Some(key)
         })
     }
 
-    /// As [`row`](GroupWalk::row), with only the wanted values. The others are null.
+    /// Returns the key of the group at a position, and the wanted values of its aggregates. The
+    /// others are null.
     pub(in crate::rows) fn row_of(
         &self,
         position: usize,
