@@ -59,6 +59,7 @@ fn hits() -> Vec<(u64, Record)> {
                 data: format!("/page/{rank}").into(),
                 arrival,
                 position,
+                headers: Default::default(),
             },
         ));
     }
@@ -167,6 +168,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             data: partial.bytes().clone(),
             arrival: Timestamp::from_millis(0),
             position,
+            headers: Default::default(),
         }
     };
     // The stream of partials has each twice.

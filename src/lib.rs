@@ -113,7 +113,7 @@ pub use hash::Seed;
 pub use key::Key;
 pub use limits::Limits;
 pub use pipeline::Pipeline;
-pub use record::{Position, Record, Sequence, SequenceNumber, ShardId};
+pub use record::{Headers, Position, Record, Sequence, SequenceNumber, ShardId};
 pub use snapshot::Snapshot;
 pub use time::Timestamp;
 pub use window::Window;
@@ -132,7 +132,7 @@ pub mod prelude {
     pub use crate::key::Key;
     pub use crate::limits::Limits;
     pub use crate::pipeline::{AnyPipeline, BoxedPipeline, Pipeline};
-    pub use crate::record::{Position, Record, Sequence, SequenceNumber, ShardId};
+    pub use crate::record::{Headers, Position, Record, Sequence, SequenceNumber, ShardId};
     pub use crate::snapshot::Snapshot;
     pub use crate::time::{Timestamp, days, hours, millis, minutes, seconds};
     pub use crate::window::{Global, Sliding, Tumbling, Window, Windows};

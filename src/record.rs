@@ -230,6 +230,7 @@ pub struct Position {
 ///     data: b"{\"ms\": 12}".as_slice().into(),
 ///     arrival: Timestamp::from_millis(1_500),
 ///     position: Position { shard: ShardId::new("shard-0"), sequence: Sequence::new(7) },
+///     headers: Default::default(),
 /// };
 /// // Without a time in the data, the arrival is the event time.
 /// let mut pipeline = Pipeline::builder()
@@ -251,6 +252,45 @@ pub struct Record {
     pub arrival: Timestamp,
     /// The identity of the record.
     pub position: Position,
+    /// The headers that the reader was asked for. Only records of Kafka have any.
+    pub headers: Headers,
+}
+
+/// The headers of a record by which its reader was asked for them: a name, and bytes.
+///
+/// # Example
+/// ```
+/// use streamgauge::Headers;
+/// let mut headers = Headers::default();
+/// headers.set(&"trace".into(), Some("7a".into()));
+/// headers.set(&"trace".into(), Some("7b".into()));
+/// assert_eq!(headers.value("trace").map(|value| &value[..]), Some(&b"7b"[..]));
+/// headers.set(&"trace".into(), None);
+/// assert_eq!(headers, Headers::default());
+/// ```
+// One word, because most records have none.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Headers(Option<Arc<Vec<(Arc<str>, Bytes)>>>);
+
+impl Headers {
+    /// Sets the value of a header, in place of the one that it had. `None` is null.
+    pub fn set(&mut self, name: &Arc<str>, value: Option<Bytes>) {
+        let mut list = self.0.take().map(Arc::unwrap_or_clone).unwrap_or_default();
+        list.retain(|(known, _)| known != name);
+        list.extend(value.map(|value| (name.clone(), value)));
+        self.0 = (!list.is_empty()).then(|| Arc::new(list));
+    }
+
+    /// Returns the value of a header; `None` if there is none of this name or if it is null.
+    pub fn value(&self, name: &str) -> Option<&Bytes> {
+        let mut list = self.iter();
+        list.find_map(|(known, value)| (**known == *name).then_some(value))
+    }
+
+    /// Returns the headers that are not null.
+    pub fn iter(&self) -> impl Iterator<Item = (&Arc<str>, &Bytes)> {
+        self.0.iter().flat_map(|list| list.iter().map(|(name, value)| (name, value)))
+    }
 }
 
 impl Record {
@@ -281,6 +321,7 @@ impl Record {
     ///     data: Default::default(),
     ///     arrival,
     ///     position: Position { shard: ShardId::new("shard-0"), sequence: Sequence::new(7) },
+    ///     headers: Default::default(),
     /// };
     /// assert!(record(Timestamp::from_millis(0)).is_arrival_known());
     /// assert!(!record(Record::ARRIVAL_UNKNOWN).is_arrival_known());
@@ -316,6 +357,11 @@ pub(crate) fn ahead_words(time: Timestamp, arrival: Timestamp, max_ahead: i64) -
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn a_record_without_headers_needs_one_word_for_them() {
+        assert_eq!(size_of::<Headers>(), size_of::<usize>());
+    }
 
     #[test]
     fn anything_but_digits_is_refused() {

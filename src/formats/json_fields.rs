@@ -124,7 +124,7 @@ impl FieldTree {
 
 /// Returns the keys that lead to a field: the field itself, or the tokens of a pointer that begins
 /// with `/`.
-fn path_of(field: &str) -> Result<Vec<String>, Error> {
+pub(crate) fn path_of(field: &str) -> Result<Vec<String>, Error> {
     let Some(pointer) = field.strip_prefix('/') else { return Ok(vec![field.to_owned()]) };
     pointer.split('/').map(|token| token_of(token, field)).collect()
 }

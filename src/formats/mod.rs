@@ -13,7 +13,7 @@ pub(crate) mod decode;
 pub(crate) mod decode_error;
 pub(crate) mod detect;
 pub(crate) mod format;
-mod json_fields;
+pub(crate) mod json_fields;
 pub(crate) mod json_names;
 pub(crate) mod json_scan;
 mod json_template;

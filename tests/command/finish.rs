@@ -35,6 +35,7 @@ fn process(payloads: impl Iterator<Item = bytes::Bytes>) -> String {
             data,
             arrival: Record::ARRIVAL_UNKNOWN,
             position,
+            headers: Default::default(),
         });
     }
     Message::ProcessRecords(batch).to_json()

@@ -33,7 +33,13 @@ fn records(seconds: impl Iterator<Item = u64>) -> String {
     for second in seconds {
         let position = Position { shard: ShardId::new("x"), sequence: Sequence::new(second + 1) };
         let (data, arrival) = (hit(second).into(), Timestamp::from_millis(1_700_000_000_000));
-        batch.records.push(Record { partition_key: "k".into(), data, arrival, position });
+        batch.records.push(Record {
+            partition_key: "k".into(),
+            data,
+            arrival,
+            position,
+            headers: Default::default(),
+        });
     }
     Message::ProcessRecords(batch).to_json()
 }
@@ -45,7 +51,13 @@ fn payloads(records: &[(&str, i64)]) -> String {
         let position =
             Position { shard: ShardId::new("x"), sequence: Sequence::new(index as u64 + 1) };
         let (data, arrival) = (data.as_bytes().to_vec().into(), Timestamp::from_millis(*arrival));
-        batch.records.push(Record { partition_key: "k".into(), data, arrival, position });
+        batch.records.push(Record {
+            partition_key: "k".into(),
+            data,
+            arrival,
+            position,
+            headers: Default::default(),
+        });
     }
     Message::ProcessRecords(batch).to_json()
 }
@@ -308,7 +320,13 @@ fn s78_late_records_are_noted_at_checkpoints_and_written_to_a_file() {
                 data[index].clone().into_bytes().into(),
                 Timestamp::from_millis(1_700_000_000_000),
             );
-            batch.records.push(Record { partition_key: "k".into(), data, arrival, position });
+            batch.records.push(Record {
+                partition_key: "k".into(),
+                data,
+                arrival,
+                position,
+                headers: Default::default(),
+            });
         }
         Message::ProcessRecords(batch).to_json()
     };
@@ -444,7 +462,13 @@ fn the_second_stage_merges_partials_that_are_records() {
         let position =
             Position { shard: ShardId::new("x"), sequence: Sequence::new(index as u64 + 1) };
         let (data, arrival) = (std::fs::read(path).unwrap().into(), Timestamp::from_millis(0));
-        batch.records.push(Record { partition_key: "k".into(), data, arrival, position });
+        batch.records.push(Record {
+            partition_key: "k".into(),
+            data,
+            arrival,
+            position,
+            headers: Default::default(),
+        });
     }
     let (state, out, pipeline) =
         (folder.path("state-2"), folder.path("merged.jsonl"), folder.path("hits.toml"));

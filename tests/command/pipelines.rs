@@ -76,7 +76,13 @@ fn record(number: usize, data: &str) -> Record {
     let position =
         Position { shard: ShardId::new(SHARD), sequence: Sequence::new(number as u64 + 1) };
     let arrival = Timestamp::from_millis(FAR as i64);
-    Record { partition_key: "k".into(), data: data.as_bytes().to_vec().into(), arrival, position }
+    Record {
+        partition_key: "k".into(),
+        data: data.as_bytes().to_vec().into(),
+        arrival,
+        position,
+        headers: Default::default(),
+    }
 }
 
 /// The rows of a worker of the KCL, which is killed in the middle.

@@ -3,7 +3,7 @@
 mod topic;
 mod traps;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -256,6 +256,7 @@ fn s331_the_key_of_a_record_is_a_field() {
                 shard: ShardId::new("clicks-0"),
                 sequence: Sequence::new(offset as u64),
             },
+            headers: Default::default(),
         };
         pipeline.push(shard, &record).unwrap();
     }
@@ -268,4 +269,71 @@ fn s331_the_key_of_a_record_is_a_field() {
     found.sort_by_key(|(key, _)| key.to_string());
     let expected = [("a".into(), 2.into()), ("own".into(), 1.into()), (Value::Null, 2.into())];
     assert_eq!(found, expected);
+}
+
+/// The index of a header's name, and its value; `None` is null.
+type Header = (usize, Option<Vec<u8>>);
+
+const NAMES: [&str; 4] = ["trace", "x-tenant", "a.b", "other"];
+
+const BY_HEADER: &str = "window = '1m'\nlet = ['tenant = _headers.\"x-tenant\"']\n\
+                         group = ['_headers.trace', 'tenant', '_headers.a.b']\n\
+                         agg = ['count', 'sum(_headers.trace) as total']\n";
+
+/// Runs the pipeline over records with these headers, one at a time. Returns its rows.
+fn rows_by_header(records: &[(Vec<Header>, &str)]) -> Vec<Value> {
+    let spec = PipelineSpec::from_toml(BY_HEADER, "hits.toml").unwrap();
+    let mut pipeline = Declared::compile(&spec, CompileOptions::default()).unwrap();
+    let mut names = pipeline.headers();
+    names.sort();
+    assert_eq!(names, [Arc::from("a.b"), "trace".into(), "x-tenant".into()]);
+    let shard = pipeline.open_shard(ShardId::new("clicks-0")).unwrap();
+    for (offset, (headers, data)) in records.iter().enumerate() {
+        let position =
+            Position { shard: ShardId::new("clicks-0"), sequence: Sequence::new(offset as u64) };
+        let arrival = Timestamp::from_millis(0);
+        let data = data.to_string().into();
+        let mut record = Record {
+            partition_key: "".into(),
+            data,
+            arrival,
+            position,
+            headers: Headers::default(),
+        };
+        for (name, value) in headers {
+            record.headers.set(&NAMES[*name].into(), value.clone().map(Into::into));
+        }
+        pipeline.push(shard, &record).unwrap();
+    }
+    pipeline.finish();
+    let mut rows = Vec::new();
+    while let Some(row) = pipeline.next_emission().unwrap() {
+        let row = serde_json::to_value(&row).unwrap();
+        rows.push(json!([row["group"], row["count"], row["total"]]));
+    }
+    rows
+}
+
+#[test]
+fn s333_the_headers_of_a_record_are_fields() {
+    let text = |name, text: &str| (name, Some(text.as_bytes().to_vec()));
+    let rows = rows_by_header(&[
+        (vec![text(0, "7"), text(1, "x"), text(2, "dots"), text(3, "unread")], "{}"),
+        (vec![text(0, "8"), text(1, "x"), text(0, "7")], "{\"_headers.a.b\":\"dots\"}"),
+        (vec![text(0, "7"), (0, None)], "{}"),
+        (vec![(0, Some(b"\xff".to_vec())), text(1, "")], "{}"),
+        (vec![text(0, "8")], "{\"_headers\":{\"trace\":\"own\"}}"),
+    ]);
+    let key = |trace: Value, tenant: Value, dots: Value| json!({"_headers.trace": trace, "tenant": tenant, "_headers.a.b": dots});
+    let mut expected = vec![
+        json!([key(Value::Null, "".into(), Value::Null), 1, null]),
+        json!([key(Value::Null, Value::Null, Value::Null), 1, null]),
+        json!([key("7".into(), "x".into(), "dots".into()), 2, 14]),
+        json!([key("own".into(), Value::Null, Value::Null), 1, null]),
+    ];
+    let order = |row: &Value| row.to_string();
+    let mut rows = rows;
+    rows.sort_by_key(order);
+    expected.sort_by_key(order);
+    assert_eq!(rows, expected);
 }

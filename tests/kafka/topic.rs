@@ -117,6 +117,7 @@ impl ReadTopic for Topic {
                 data: data.clone().into(),
                 arrival: Timestamp::from_millis(*offset as i64 * 1000),
                 position: Position { shard: shard.clone(), sequence: Sequence::new(*offset) },
+                headers: Default::default(),
             };
             let records: Vec<Record> =
                 partition.records.range(*place..).take(deliveries).map(record).collect();

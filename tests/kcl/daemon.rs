@@ -173,6 +173,7 @@ pub(crate) fn records(first: u64, payloads: &[&[u8]], behind: u64) -> String {
             data,
             arrival: Timestamp::from_millis(0),
             position,
+            headers: Default::default(),
         });
     }
     Message::ProcessRecords(batch).to_json()

@@ -243,7 +243,13 @@ fn shards_run(seed: u64) -> (Vec<u8>, (String, Vec<String>)) {
                 let position = Position { shard: shard.clone(), sequence };
                 let arrival = if dice.percent(5) { Record::ARRIVAL_UNKNOWN } else { arrival };
                 let data = payload(&mut dice, source.0);
-                batch.records.push(Record { partition_key: "k".into(), data, arrival, position });
+                batch.records.push(Record {
+                    partition_key: "k".into(),
+                    data,
+                    arrival,
+                    position,
+                    headers: Default::default(),
+                });
             }
             processor.process(&batch, &mut source).unwrap();
             source.0 += dice.below(3_000) as i64;

@@ -147,7 +147,13 @@ impl Cloud {
         let sequence = Sequence::new(self.sequence);
         let position = Position { shard: id.clone(), sequence };
         let arrival = Timestamp::from_millis(at);
-        let record = Record { partition_key: key.to_owned().into(), data, arrival, position };
+        let record = Record {
+            partition_key: key.to_owned().into(),
+            data,
+            arrival,
+            position,
+            headers: Default::default(),
+        };
         self.shards.get_mut(&id).unwrap().records.push(record);
     }
 

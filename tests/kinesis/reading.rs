@@ -114,6 +114,7 @@ impl Script {
                 data: payload.clone().into(),
                 arrival: Timestamp::from_millis(0),
                 position: Position { shard: ShardId::new("all"), sequence },
+                headers: Default::default(),
             };
             pipeline.push(shard, &record).unwrap();
         }

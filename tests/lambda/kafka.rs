@@ -1,6 +1,7 @@
 //! Events of Kafka: each partition is a shard, whatever a mapping of Kafka does with its batches.
 
 use base64_simd::STANDARD;
+use bytes::Bytes;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -16,7 +17,8 @@ use streamgauge::store::{MemoryStore, Store, Version, VersionedBytes};
 
 const NOW: Timestamp = Timestamp::from_millis(1_700_000_900_000);
 
-const PAGES: &str = "window = '10s'\nmax_delay = '2s'\ngroup = 'page'\nagg = ['count', 'sum(n)']\n";
+const PAGES: &str = "window = '10s'\nmax_delay = '2s'\n\
+    group = ['page', '_headers.a']\nagg = ['count', 'sum(n)']\n";
 
 fn declared(pipeline: &str, strict: bool) -> Declared {
     let spec = PipelineSpec::from_toml(pipeline, "p.toml").unwrap();
@@ -39,13 +41,27 @@ impl Put {
         self.value.as_ref().is_none_or(|value| value.starts_with('{'))
     }
 
+    /// The headers as Lambda has them, and the value of `a`.
+    fn headers(&self) -> (Value, Option<&'static [u8]>) {
+        match self.offset % 6 {
+            0 => (json!([]), None),
+            1 => (json!([{"a": [120]}]), Some(b"x")),
+            2 => (json!([{"b": [1]}, {"a": [120]}, {"a": [-61, -87]}]), Some("é".as_bytes())),
+            3 => (json!([{"a": [120]}, {"a": null}]), None),
+            4 => (json!([{"a": [1, -1]}]), Some(b"\x01\xff")),
+            _ => (json!([{"a": [], "b": [120]}]), Some(b"")),
+        }
+    }
+
     fn json(&self) -> Value {
         json!({"topic": "clicks", "partition": 0, "offset": self.offset, "timestamp": self.time,
-            "timestampType": "CREATE_TIME", "key": "aw==", "headers": [{"a": [1, -1]}],
+            "timestampType": "CREATE_TIME", "key": "aw==", "headers": self.headers().0,
             "value": self.value.as_ref().map(|value| STANDARD.encode_to_string(value))})
     }
 
     fn record(&self, partition: &str) -> Record {
+        let mut headers = Headers::default();
+        headers.set(&"a".into(), self.headers().1.map(Bytes::from_static));
         Record {
             partition_key: "k".into(),
             data: self.value.clone().unwrap_or_default().into(),
@@ -54,6 +70,7 @@ impl Put {
                 shard: ShardId::new(partition),
                 sequence: Sequence::new(self.offset),
             },
+            headers,
         }
     }
 }
@@ -128,12 +145,7 @@ impl Store for Shared {
         self.0.load(key)
     }
 
-    fn save(
-        &self,
-        key: &str,
-        bytes: bytes::Bytes,
-        expected: Option<&Version>,
-    ) -> Result<Version, Error> {
+    fn save(&self, key: &str, bytes: Bytes, expected: Option<&Version>) -> Result<Version, Error> {
         self.0.save(key, bytes, expected)
     }
 
@@ -223,7 +235,7 @@ proptest! {
     #![proptest_config(crate::cases(150))]
 
     #[test]
-    fn s335_s336_partitions_with_a_store_equal_one_run_each(
+    fn s334_s335_s336_partitions_with_a_store_equal_one_run_each(
         first in puts(),
         second in puts(),
         third in puts(),

@@ -125,6 +125,7 @@ fn daemon_records(first: usize, nodes: &[Node]) -> String {
                 data,
                 arrival: Timestamp::from_millis(ARRIVAL),
                 position,
+                headers: Default::default(),
             });
         }
     }

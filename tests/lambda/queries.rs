@@ -57,7 +57,7 @@ fn record(n: usize) -> Record {
     let sequence = Sequence::new(n as u64 + 1);
     let position = Position { shard: ShardId::new("s"), sequence };
     let (data, arrival) = (payload(n).into(), Timestamp::from_millis(START + 500 * n as i64));
-    Record { partition_key: "k".into(), data, arrival, position }
+    Record { partition_key: "k".into(), data, arrival, position, headers: Default::default() }
 }
 
 fn add(lines: &mut Lines, row: &RowEmission) {

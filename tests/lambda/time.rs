@@ -182,6 +182,7 @@ fn s79_records_of_a_far_future_are_dead_letters_or_stay_filtered() {
                 data: data.as_bytes().to_vec().into(),
                 arrival,
                 position,
+                headers: Default::default(),
             })
         };
     let run = |mut hits: Decoding<(i64, bool), _, _>, arrival: Timestamp| {

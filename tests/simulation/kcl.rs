@@ -504,6 +504,7 @@ impl World {
                 data,
                 arrival: Timestamp::from_millis(hit.time),
                 position,
+                headers: Default::default(),
             });
         }
         batch.millis_behind_latest = [Some(0), Some(0), Some(7), None][self.random.below(4)];

@@ -150,7 +150,13 @@ fn expected(windows: &[Vec<Item>]) -> BTreeSet<String> {
         let sequence = Sequence::new(number as u64 + 1);
         let position = Position { shard: ShardId::new("s"), sequence };
         let arrival = Timestamp::from_millis(START);
-        let record = Record { partition_key: "".into(), data: data.into(), arrival, position };
+        let record = Record {
+            partition_key: "".into(),
+            data: data.into(),
+            arrival,
+            position,
+            headers: Default::default(),
+        };
         RecordPipeline::push(&mut pipeline, shard, &record).unwrap();
     }
     pipeline.finish();

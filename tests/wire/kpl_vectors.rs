@@ -61,6 +61,7 @@ fn every_vector_is_split_as_by_awss_libraries() {
             data: data.clone(),
             arrival: Timestamp::from_millis(9),
             position,
+            headers: Default::default(),
         };
         let mut records = Vec::new();
         let counts = deaggregate(record.clone(), None, &mut records);

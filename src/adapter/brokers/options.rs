@@ -5,6 +5,7 @@ use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::KafkaError;
 use std::path::Path;
+use std::sync::Arc;
 use std::{env, fmt, fs};
 
 /// The variables of the environment that name the brokers, a file of properties, and a command.
@@ -33,6 +34,9 @@ pub struct TopicOptions {
     /// MSK: bare, or as `{"token":"...","expires_ms":1796000000000,"principal":"..."}`. A token of
     /// which no end is known lasts 15 minutes.
     pub token_command: Option<String>,
+    /// The headers that the [records](crate::Record::headers) of a reader have: see
+    /// [`RecordPipeline::headers`](crate::adapter::RecordPipeline::headers). Default: none.
+    pub headers: Vec<Arc<str>>,
 }
 
 impl TopicOptions {

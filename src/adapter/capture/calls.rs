@@ -1,15 +1,16 @@
 //! The calls of a worker in a capture.
 
 use super::header::{CaptureKind, Header};
-use super::line::{Line, RecordLine, RejectedLine, payload, payload_bytes};
+use super::line::{HeaderLine, Line, RecordLine, RejectedLine, payload, payload_bytes};
 use super::writer::Capture;
 use crate::adapter::kinesis_records::kpl::HashRange;
 use crate::adapter::worker::{Batch, PipelineWork, ShardWork, StreamWork, WorkCall};
 use crate::adapter::{RecordPipeline, Rejected};
 use crate::error::{Error, ErrorKind};
-use crate::record::{Position, Record, Sequence, ShardId};
+use crate::record::{Headers, Position, Record, Sequence, ShardId};
 use crate::time::Timestamp;
 use bytes::Bytes;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// A call of a worker's work, read from a capture.
@@ -118,9 +119,15 @@ fn record_line(record: &Record) -> RecordLine {
         arrival: record.is_arrival_known().then(|| record.arrival.as_millis()),
         key,
         key_base64,
+        headers: record.headers.iter().map(header_line).collect(),
         text,
         base64,
     }
+}
+
+fn header_line((name, value): (&Arc<str>, &Bytes)) -> HeaderLine {
+    let (text, base64) = payload(value);
+    HeaderLine { name: name.to_string(), text, base64 }
 }
 
 fn rejected_line(rejected: &Rejected) -> RejectedLine {
@@ -184,11 +191,16 @@ impl Call {
 
 fn read_record(line: RecordLine, shard: &ShardId) -> Result<Record, Error> {
     let sequence = Sequence { number: line.sequence.parse()?, sub: line.sub };
+    let mut headers = Headers::default();
+    for HeaderLine { name, text, base64 } in line.headers {
+        headers.set(&name.into(), Some(payload_bytes(text, base64)?));
+    }
     Ok(Record {
         partition_key: payload_bytes(line.key, line.key_base64)?,
         data: payload_bytes(line.text, line.base64)?,
         arrival: line.arrival.map_or(Record::ARRIVAL_UNKNOWN, Timestamp::from_millis),
         position: Position { shard: shard.clone(), sequence },
+        headers,
     })
 }
 
@@ -291,5 +303,29 @@ impl Header {
             Some(millis) => work.idle_after(Duration::from_millis(millis)),
             None => work,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn s333_a_capture_has_the_headers_of_its_records() {
+        let mut headers = Headers::default();
+        headers.set(&"a".into(), Some("x".into()));
+        headers.set(&"b".into(), Some(Bytes::from_static(b"\xff")));
+        let shard = ShardId::new("clicks-0");
+        let record = Record {
+            partition_key: "k".into(),
+            data: "{}".into(),
+            arrival: Timestamp::from_millis(7),
+            position: Position { shard: shard.clone(), sequence: Sequence::new(3) },
+            headers,
+        };
+        let line = serde_json::to_string(&record_line(&record)).unwrap();
+        assert!(line.contains(r#""headers":[{"name":"a","text":"x"},{"name":"b""#), "{line}");
+        let line = serde_json::from_str(&line).unwrap();
+        assert_eq!(read_record(line, &shard).unwrap(), record);
     }
 }

@@ -62,6 +62,19 @@ pub(super) struct RecordLine {
     pub(super) key: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) key_base64: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) headers: Vec<HeaderLine>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) text: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) base64: Option<String>,
+}
+
+/// A header of a record.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct HeaderLine {
+    pub(super) name: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) text: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]

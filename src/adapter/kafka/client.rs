@@ -5,15 +5,16 @@ use super::read_topic::{ReadTopic, TopicEvent, shard_of};
 use crate::adapter::brokers::{Tokens, TopicOptions, cannot_be_made, failed, is_final};
 use crate::adapter::transport::payloads::Payloads;
 use crate::error::{Error, ErrorKind};
-use crate::record::{Position, Record, Sequence, ShardId};
+use crate::record::{Headers, Position, Record, Sequence, ShardId};
 use crate::time::Timestamp;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, RebalanceProtocol};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::{BorrowedMessage, Message};
+use rdkafka::message::{BorrowedMessage, Headers as _, Message};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Range;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How long a question to the brokers may take.
@@ -53,6 +54,8 @@ pub struct TopicClient {
     topic: String,
     shards: BTreeMap<i32, ShardId>,
     payloads: Payloads,
+    /// The names of the headers that records have.
+    headers: Vec<Arc<str>>,
     /// True if a group assigns the partitions.
     is_member: bool,
     /// True once partitions are delivered.
@@ -97,6 +100,7 @@ impl TopicClient {
             topic: topic.to_owned(),
             shards: BTreeMap::new(),
             payloads: Payloads::default(),
+            headers: options.headers.clone(),
             is_member,
             has_begun: false,
         })
@@ -238,7 +242,10 @@ impl ReadTopic for TopicClient {
                     let record =
                         record(&message, (&self.topic, &mut self.shards), &mut self.payloads);
                     records += 1;
-                    let Some(record) = record else { continue };
+                    let Some(mut record) = record else { continue };
+                    if !self.headers.is_empty() {
+                        record.headers = headers(&message, &self.headers, &mut self.payloads);
+                    }
                     let place = places.entry(partition).or_insert_with(|| {
                         events.push(TopicEvent::Records(partition, Vec::new()));
                         events.len() - 1
@@ -326,6 +333,17 @@ fn check_survives(error: KafkaError) -> Result<(), Error> {
     }
 }
 
+/// Returns the headers of a message that have these names. The last one of a name counts.
+fn headers(message: &BorrowedMessage<'_>, names: &[Arc<str>], payloads: &mut Payloads) -> Headers {
+    let mut headers = Headers::default();
+    for header in message.headers().iter().flat_map(|all| all.iter()) {
+        if let Some(name) = names.iter().find(|name| ***name == *header.key) {
+            headers.set(name, header.value.map(|value| payloads.copy(value)));
+        }
+    }
+    headers
+}
+
 /// Returns a message as a record. One without a payload deletes its key: `None`.
 fn record(
     message: &BorrowedMessage<'_>,
@@ -342,12 +360,14 @@ fn record(
         data: payloads.copy(payload),
         arrival: arrival.unwrap_or(Record::ARRIVAL_UNKNOWN),
         position: Position { shard: shard.clone(), sequence: Sequence::new(offset) },
+        headers: Default::default(),
     })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rdkafka::message::{Header, OwnedHeaders};
     use rdkafka::mocking::MockCluster;
     use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 
@@ -403,6 +423,38 @@ mod tests {
         client.leave(&[1]).unwrap();
         client.begin(&[(1, 1)]).unwrap();
         assert_eq!(read(&mut client, 1).len(), 1);
+    }
+
+    #[test]
+    fn s333_only_headers_that_are_asked_for_are_read_and_the_last_of_a_name_counts() {
+        let cluster = MockCluster::new(1).unwrap();
+        cluster.create_topic("clicks", 1, 1).unwrap();
+        let brokers = cluster.bootstrap_servers();
+        let producer: BaseProducer =
+            ClientConfig::new().set("bootstrap.servers", &brokers).create().unwrap();
+        let mut headers = OwnedHeaders::new();
+        for (key, value) in
+            [("a", Some("1")), ("b", Some("2")), ("a", Some("3")), ("b", None), ("c", Some(""))]
+        {
+            headers = headers.insert(Header { key, value });
+        }
+        let record = || BaseRecord::<str, str>::to("clicks").key("k").payload("{}");
+        producer.send(record().headers(headers)).unwrap();
+        producer.send(record()).unwrap();
+        producer.flush(Duration::from_secs(30)).unwrap();
+        let read_with = |names: &[&str]| {
+            let mut options = options(&brokers);
+            options.headers = names.iter().map(|name| (*name).into()).collect();
+            let mut client = TopicClient::connect("clicks", &options).unwrap();
+            client.begin(&[(0, 0)]).unwrap();
+            let records = read(&mut client, 0);
+            let text = |(name, value): (&Arc<str>, &bytes::Bytes)| format!("{name}={value:?}");
+            records.iter().map(|record| record.headers.iter().map(text).collect()).collect()
+        };
+        let found: Vec<Vec<String>> = read_with(&["c", "a", "b"]);
+        assert_eq!(found, [vec!["a=b\"3\"", "c=b\"\""], vec![]]);
+        let found: Vec<Vec<String>> = read_with(&[]);
+        assert_eq!(found, [Vec::<String>::new(), vec![]]);
     }
 
     #[test]

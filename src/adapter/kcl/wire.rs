@@ -381,7 +381,7 @@ impl MessageRecords<'_> {
         };
         let partition_key = self.payloads.copy(partition_key.as_bytes());
         let position = Position { shard: self.shard.clone(), sequence: Sequence { number, sub } };
-        Ok(Record { partition_key, data, arrival, position })
+        Ok(Record { partition_key, data, arrival, position, headers: Default::default() })
     }
 
     /// Returns the sub-sequence number of a record that has none: its index among the records of
@@ -742,6 +742,7 @@ mod tests {
                         shard: ShardId::new("shard"),
                         sequence: Sequence { number: number.parse().unwrap(), sub },
                     },
+                    headers: Default::default(),
                 })
                 .collect();
             let message = Message::ProcessRecords(Batch {

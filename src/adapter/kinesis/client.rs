@@ -226,6 +226,7 @@ pub(super) fn records_of(
             data: record.data.into_inner().into(),
             arrival: arrival.map_or(Record::ARRIVAL_UNKNOWN, Timestamp::from_millis),
             position: Position { shard: shard.clone(), sequence: Sequence { number, sub: 0 } },
+            headers: Default::default(),
         });
     }
     Ok(records)

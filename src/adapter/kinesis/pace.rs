@@ -77,6 +77,7 @@ mod tests {
             data: vec![0; bytes].into(),
             arrival: Timestamp::from_millis(0),
             position: Position { shard: ShardId::new("s"), sequence: Sequence::new(1u64) },
+            headers: Default::default(),
         };
         let records = if bytes == 0 { Vec::new() } else { vec![record] };
         RecordPage { records, next: None, millis_behind_latest: behind }

@@ -439,6 +439,7 @@ mod tests {
                 data: entry.data.clone(),
                 arrival: Timestamp::from_millis(0),
                 position,
+                headers: Default::default(),
             };
             let counts = deaggregate(record, Some(shard), &mut records);
             assert_eq!((counts.outside_range, counts.unreadable), (0, 0));

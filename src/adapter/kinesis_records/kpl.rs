@@ -338,6 +338,7 @@ impl TakingApart<'_> {
             data: user.data,
             arrival: self.outer.arrival,
             position: Position { shard: shard.clone(), sequence },
+            headers: Default::default(),
         });
         self.index += 1;
         self.counts.records += 1;
@@ -503,6 +504,7 @@ mod tests {
                 shard: ShardId::new("shardId-000000000000"),
                 sequence: Sequence::new(42u64),
             },
+            headers: Default::default(),
         }
     }
 

@@ -117,6 +117,7 @@ pub fn expand(
                     sub: sub as u64,
                 },
             },
+            headers: Default::default(),
         });
     }
     Ok(events)
@@ -176,6 +177,7 @@ mod tests {
                 shard: ShardId::new("shardId-000000000001"),
                 sequence: Sequence::new(42u64),
             },
+            headers: Default::default(),
         }
     }
 

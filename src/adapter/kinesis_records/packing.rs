@@ -179,6 +179,7 @@ mod tests {
             data: data.into(),
             arrival: Timestamp::from_millis(0),
             position,
+            headers: Default::default(),
         }
     }
 

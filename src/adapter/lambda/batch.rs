@@ -206,6 +206,7 @@ mod tests {
             data: "d".into(),
             arrival: Timestamp::from_millis(0),
             position,
+            headers: Default::default(),
         }
     }
 

@@ -332,7 +332,7 @@ impl<P: RecordPipeline, S: Sink<P>> Handler<P, S> {
         cluster_arn: Option<&str>,
         now: Timestamp,
     ) -> Result<Vec<(ShardId, u64)>, Error> {
-        let (shard, event) = partition.into_shard();
+        let (shard, event) = partition.into_shard(&self.core.pipeline.headers());
         let Some(mut batch) = ShardBatch::of(event, Some(shard.clone()), self.packing)? else {
             return Ok(Vec::new());
         };

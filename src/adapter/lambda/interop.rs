@@ -62,6 +62,7 @@ fn read(record: aws::KinesisEventRecord) -> Result<Record, Error> {
             record.kinesis.approximate_arrival_timestamp.timestamp_millis(),
         ),
         position: Position { shard: ShardId::new(shard), sequence: Sequence { number, sub: 0 } },
+        headers: Default::default(),
     })
 }
 
@@ -196,6 +197,7 @@ fn read_kafka(shard: ShardId, record: KafkaRecord) -> Result<Record, Error> {
         data: decode("value", record.value)?,
         arrival,
         position: Position { shard, sequence: Sequence::new(offset) },
+        headers: Default::default(),
     })
 }
 

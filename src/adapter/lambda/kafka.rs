@@ -15,6 +15,7 @@ use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 /// The `eventSource` of the events of Amazon MSK, and of clusters that AWS does not manage. Older
 /// documents of AWS have the last one.
@@ -126,24 +127,12 @@ impl KafkaPartition {
         let Ok(at) = self.headers.binary_search_by_key(&index, |(record, _)| *record) else {
             return Ok(Vec::new());
         };
-        // Java's bytes are from -128 to 127.
-        type Header = BTreeMap<String, Option<Vec<i16>>>;
-        let unreadable = |what: &dyn fmt::Display| {
+        let headers = read_headers(&self.headers[at].1).map_err(|what| {
             let name = &self.name;
             Error::new(ErrorKind::Parse, format!("{name}: the headers of record {index}: {what}"))
-        };
-        let headers: Vec<Header> =
-            serde_json::from_str(&self.headers[at].1).map_err(|error| unreadable(&error))?;
-        let byte = |number: i16| match number {
-            -128..=255 => Ok(number.to_le_bytes()[0]),
-            other => Err(unreadable(&format_args!("{other} is not a byte"))),
-        };
-        let read = |(name, value): (String, Option<Vec<i16>>)| {
-            let bytes: Result<Vec<u8>, Error> =
-                value.unwrap_or_default().into_iter().map(byte).collect();
-            Ok((name, bytes?.into()))
-        };
-        headers.into_iter().flatten().map(read).collect()
+        })?;
+        let bytes = headers.into_iter();
+        Ok(bytes.map(|(name, value)| (name, value.unwrap_or_default())).collect())
     }
 
     /// Adds the headers of the last record.
@@ -187,7 +176,7 @@ impl KafkaPartition {
         let partition_key = bytes("key", &wire.key, payloads)?;
         let data = bytes("value", &wire.value, payloads)?;
         let position = Position { shard: self.name.clone(), sequence: Sequence::new(offset) };
-        Ok(Record { partition_key, data, arrival, position })
+        Ok(Record { partition_key, data, arrival, position, headers: Default::default() })
     }
 
     /// Adds an element that is not a record.
@@ -204,10 +193,42 @@ impl KafkaPartition {
         });
     }
 
-    /// Returns the batch in the form of the event of a Kinesis shard.
-    pub(super) fn into_shard(self) -> (ShardId, KinesisEvent) {
+    /// Returns the batch in the form of the event of a Kinesis shard. Its records have the headers
+    /// of these names. Headers that cannot be read are missing.
+    pub(super) fn into_shard(mut self, names: &[Arc<str>]) -> (ShardId, KinesisEvent) {
+        let headers = if names.is_empty() { &[][..] } else { &self.headers };
+        for (index, json) in headers {
+            if let Some(record) = self.records.get_mut(*index) {
+                set_headers(record, json, names);
+            }
+        }
         let (records, rejected) = (self.records, self.rejected);
         (self.name, KinesisEvent { records, rejected, ..KinesisEvent::default() })
+    }
+}
+
+/// Reads the headers of a record, in their order.
+fn read_headers(json: &str) -> Result<Vec<(String, Option<Bytes>)>, String> {
+    // Java's bytes are from -128 to 127.
+    type Header = BTreeMap<String, Option<Vec<i16>>>;
+    let headers: Vec<Header> = serde_json::from_str(json).map_err(|error| error.to_string())?;
+    let byte = |number: i16| match number {
+        -128..=255 => Ok(number.to_le_bytes()[0]),
+        other => Err(format!("{other} is not a byte")),
+    };
+    let bytes = |value: Vec<i16>| value.into_iter().map(byte).collect::<Result<Vec<u8>, String>>();
+    let headers = headers.into_iter().flatten();
+    headers
+        .map(|(name, value)| Ok((name, value.map(bytes).transpose()?.map(Bytes::from))))
+        .collect()
+}
+
+/// Sets the headers of these names. The last one of a name counts.
+fn set_headers(record: &mut Record, json: &str, names: &[Arc<str>]) {
+    for (name, value) in read_headers(json).into_iter().flatten() {
+        if let Some(name) = names.iter().find(|known| ***known == *name) {
+            record.headers.set(name, value);
+        }
     }
 }
 

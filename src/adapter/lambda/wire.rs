@@ -208,7 +208,7 @@ impl EventRecords {
     ) -> Option<Record> {
         let data = self.payloads.decode_base64(data.as_bytes())?;
         let partition_key = self.payloads.copy(partition_key.as_bytes());
-        Some(Record { partition_key, data, arrival, position })
+        Some(Record { partition_key, data, arrival, position, headers: Default::default() })
     }
 
     /// Returns the shard of the previous record if the event id is its name, a colon and these

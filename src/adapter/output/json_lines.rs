@@ -52,6 +52,7 @@ mod tests {
             data: r#"{"c":"DE"}"#.into(),
             arrival: Timestamp::from_millis(0),
             position,
+            headers: Default::default(),
         };
         hits.push(shard, &record).unwrap();
         hits.finish();

@@ -6,6 +6,7 @@ use crate::engine::{Control, Outcome, Shard};
 use crate::error::{Error, ErrorKind};
 use crate::formats::clf;
 use crate::formats::format::Format;
+use crate::formats::json_fields::path_of;
 use crate::formats::payload::PayloadDecoder;
 use crate::query::PipelineSpec;
 use crate::record::{Record, Sequence};
@@ -13,10 +14,14 @@ use crate::row::{Row, Value};
 use crate::rows::{CompileOptions, RowEmission, RowPipeline};
 use crate::time::Timestamp;
 use std::num::NonZeroU64;
+use std::sync::Arc;
 
 /// The name of the field that has the key of a record: the partition key in Kinesis, the key in
 /// Kafka.
 const KEY: &str = "_key";
+
+/// The name of the object whose members are the headers of a record of Kafka.
+const HEADERS: &str = "_headers";
 
 /// A pipeline declared as text, over a stream's records. A payload is one JSON object, or one line
 /// if the specification's `format` is `clf`, `vhost` or `lines`.
@@ -25,7 +30,7 @@ const KEY: &str = "_key";
 /// skipped in the other formats.
 ///
 /// The field `_key` is the partition key of the record, unless the payload has a field of this
-/// name.
+/// name. The field `_headers.trace` is the header `trace` of a record of Kafka in the same way.
 ///
 /// Event times come from the specification's `time`; without it they are the arrival times, and a
 /// record without an arrival time is a dead letter. With `strict = true` a record that cannot be
@@ -51,6 +56,8 @@ pub struct Declared {
     row: Row,
     /// The field that has the key of a record.
     key_slot: Option<usize>,
+    /// The fields that have headers of a record, and the names of these headers.
+    headers: Vec<(usize, Arc<str>)>,
     /// The number of further parts of the record so far.
     parts: u64,
     tracer: Option<Tracer>,
@@ -72,12 +79,15 @@ impl Declared {
         let decoder = PayloadDecoder::new(format, pipeline.fields(), &options.limits)?;
         let row = pipeline.new_row();
         let key_slot = pipeline.fields().iter().position(|field| field == KEY);
+        let fields = pipeline.fields().iter().enumerate();
+        let headers = fields.filter_map(|(slot, field)| Some((slot, header_of(field)?))).collect();
         Ok(Declared {
             pipeline,
             decoder,
             format_is_given: is_given,
             row,
             key_slot,
+            headers,
             parts: 0,
             tracer: None,
         })
@@ -123,8 +133,15 @@ impl Declared {
             Ok(false) => return Ok(self.skip_blank(shard, sequence)),
             Err(error) => return self.undecodable(shard, record, sequence, error),
         }
-        if let Some(slot) = self.key_slot {
-            self.set_key(slot, record);
+        if let Some(slot) = self.key_slot
+            && !record.partition_key.is_empty()
+        {
+            set_text(&mut self.row, slot, &record.partition_key);
+        }
+        for (slot, name) in &self.headers {
+            if let Some(value) = record.headers.value(name) {
+                set_text(&mut self.row, *slot, value);
+            }
         }
         let outcome = self
             .pipeline
@@ -133,17 +150,6 @@ impl Declared {
         Ok(outcome.map_dead_letter(|reason| {
             self.refused(record, Error::new(ErrorKind::InvalidRecord, reason))
         }))
-    }
-
-    /// Sets the field of the key, unless the payload has a field of this name. Bytes that are not
-    /// UTF-8 are missing.
-    fn set_key(&mut self, slot: usize, record: &Record) {
-        if !matches!(self.row.value(slot), Value::Missing) || record.partition_key.is_empty() {
-            return;
-        }
-        if let Ok(key) = std::str::from_utf8(&record.partition_key) {
-            self.row.set_unescaped(slot, key);
-        }
     }
 
     #[cold]
@@ -199,6 +205,25 @@ impl Declared {
     }
 }
 
+/// Sets a field to a text that comes with the record, unless the payload has a field of this name.
+/// Bytes that are not UTF-8 are missing.
+fn set_text(row: &mut Row, slot: usize, text: &[u8]) {
+    if let (Value::Missing, Ok(text)) = (row.value(slot), std::str::from_utf8(text)) {
+        row.set_unescaped(slot, text);
+    }
+}
+
+/// Returns the name of the header that a field is: `_headers.trace` or `/_headers/trace`.
+fn header_of(field: &str) -> Option<Arc<str>> {
+    if let Some(name) = field.strip_prefix(HEADERS).and_then(|rest| rest.strip_prefix('.')) {
+        return Some(name.into());
+    }
+    match &path_of(field).ok()?[..] {
+        [object, name] if object == HEADERS => Some(name.as_str().into()),
+        _ => None,
+    }
+}
+
 impl Control for Declared {
     fn control(&self) -> &dyn Control {
         self.pipeline.control()
@@ -211,6 +236,10 @@ impl Control for Declared {
 
 impl RecordPipeline for Declared {
     type Emission = RowEmission;
+
+    fn headers(&self) -> Vec<Arc<str>> {
+        self.headers.iter().map(|(_, name)| name.clone()).collect()
+    }
 
     fn push(&mut self, shard: Shard, record: &Record) -> Result<Outcome<Error>, Error> {
         let sequence = &record.position.sequence;

@@ -14,6 +14,7 @@ use crate::engine::{Control, Outcome, Shard};
 use crate::error::Error;
 use crate::record::{Record, Sequence};
 use crate::time::Timestamp;
+use std::sync::Arc;
 
 /// A pipeline with a decoder for the records of a stream: [`Decoding`] for a
 /// [`Pipeline`](crate::pipeline::Pipeline) of the program's own types, `Declared` (feature `spec`)
@@ -22,6 +23,11 @@ use crate::time::Timestamp;
 pub trait RecordPipeline: Control {
     /// An answer.
     type Emission;
+
+    /// Returns the names of the headers of a record that the pipeline reads. Default: none.
+    fn headers(&self) -> Vec<Arc<str>> {
+        Vec::new()
+    }
 
     /// Decodes a record and applies it, unless a record at its position or after it was applied
     /// before.

@@ -137,7 +137,13 @@ impl<P: RecordPipeline, S: Store, C: Clock> Bolt<P, S, C> {
             Ok((partition_key, data)) => {
                 let id = (!partition_key.is_empty()).then(|| hash_of(&partition_key));
                 let position = Position { shard: self.shard.clone(), sequence };
-                batch.records.push(Record { partition_key, data, arrival: now, position });
+                batch.records.push(Record {
+                    partition_key,
+                    data,
+                    arrival: now,
+                    position,
+                    headers: Default::default(),
+                });
                 id
             }
             Err(error) => {

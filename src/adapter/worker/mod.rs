@@ -63,6 +63,7 @@
 //!         data: "hit".into(),
 //!         arrival: Timestamp::from_millis(minute * 60_000),
 //!         position: Position { shard: shard.clone(), sequence },
+//!         headers: Default::default(),
 //!     }
 //! };
 //! let mut batch = Batch::default();

@@ -550,6 +550,7 @@ mod tests {
                 shard: ShardId::new(shard),
                 sequence: Sequence { number: (*number).into(), sub: 0 },
             },
+            headers: Default::default(),
         };
         Batch { records: places.iter().map(record).collect(), ..Batch::default() }
     }

@@ -23,9 +23,9 @@ type Processor<W> = TopicProcessor<TopicClient, W, Box<dyn Store>>;
 /// Wrong usage, a failed run, a reader that has gone, or the signal.
 pub(crate) fn run(arguments: KafkaArguments) -> Result<(), Failure> {
     let KafkaArguments { topic, from, unpacking, input, pipeline, output, copy, .. } = arguments;
-    let options = options(&topic)?;
+    let mut options = options(&topic)?;
     brokers::set(&options);
-    let place = (topic.topic.as_str(), &options, from);
+    let topic = topic.topic.as_str();
     if options.group.is_some() {
         let asked = (input, pipeline, output);
         let shared = SharedStream::new("--consumer-group", asked, unpacking.packing)?;
@@ -33,21 +33,25 @@ pub(crate) fn run(arguments: KafkaArguments) -> Result<(), Failure> {
             true => {
                 let merging = merger_options(&arguments.merging)?;
                 shared.merger(&merging).map_err(|error| Failure::usage(&error))?;
-                share(place, &shared, || shared.merger(&merging))
+                share((topic, &options, from), &shared, || shared.merger(&merging))
             }
-            false => share(place, &shared, || shared.processor()),
+            false => {
+                options.headers = shared.headers().map_err(|error| Failure::usage(&error))?;
+                share((topic, &options, from), &shared, || shared.processor())
+            }
         };
     }
     match arguments.merge {
         true => {
             let asked = (input, pipeline, output);
             let (run, processor) = StreamRun::prepare_merging(asked, &arguments.merging)?;
-            read(&run, place, processor)
+            read(&run, (topic, &options, from), processor)
         }
         false => {
             let (run, processor) =
-                StreamRun::prepare((input, pipeline, output, copy), unpacking.packing)?;
-            read(&run, place, processor)
+                StreamRun::prepare(topic, (input, pipeline, output, copy), unpacking.packing)?;
+            options.headers.clone_from(&run.headers);
+            read(&run, (topic, &options, from), processor)
         }
     }
 }

@@ -34,8 +34,8 @@ pub(crate) fn run(arguments: KinesisArguments) -> Result<(), Failure> {
             read(&run, place, processor)
         }
         false => {
-            let (run, processor) =
-                StreamRun::prepare((input, pipeline, output, copy), unpacking.packing)?;
+            let asked = (input, pipeline, output, copy);
+            let (run, processor) = StreamRun::prepare(&stream.stream, asked, unpacking.packing)?;
             read(&run, place, processor)
         }
     }

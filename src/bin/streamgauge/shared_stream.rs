@@ -135,6 +135,15 @@ impl SharedStream {
         Declared::compile(&self.settings.spec, self.options())
     }
 
+    /// Returns the names of the headers of a record that the pipeline reads.
+    ///
+    /// # Errors
+    /// A pipeline that is wrong.
+    #[cfg(feature = "kafka")]
+    pub(crate) fn headers(&self) -> Result<Vec<std::sync::Arc<str>>, Error> {
+        self.pipeline().map(|pipeline| streamgauge::adapter::RecordPipeline::headers(&pipeline))
+    }
+
     /// Returns the processor of a shard.
     ///
     /// # Errors

@@ -24,6 +24,7 @@ use std::cell::RefCell;
 use std::io::{self, IsTerminal};
 use std::path::Path;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use streamgauge::ShardId;
 use streamgauge::adapter::capture::Header;
@@ -32,7 +33,7 @@ use streamgauge::adapter::worker::{
     ManyShards, PipelineWork, ProcessorOptions, StatefulProcessor, StreamWork,
 };
 use streamgauge::adapter::{
-    Declared, ExactFile, JsonLinesSink, LinesOutput, Packing, PartialSink, Sink,
+    Declared, ExactFile, JsonLinesSink, LinesOutput, Packing, PartialSink, RecordPipeline, Sink,
 };
 use streamgauge::query::PipelineSpec;
 use streamgauge::rows::CompileOptions;
@@ -78,14 +79,18 @@ pub(crate) struct StreamRun {
     interrupt: Interrupt,
     quiet: bool,
     keeps_state: bool,
+    /// The headers of a record that the pipeline reads.
+    #[cfg_attr(not(feature = "kafka"), expect(dead_code, reason = "for records of Kafka"))]
+    pub(crate) headers: Vec<Arc<str>>,
 }
 
 impl StreamRun {
-    /// Makes everything that does not depend on the stream.
+    /// Makes everything that does not depend on the stream of this name.
     ///
     /// # Errors
     /// Wrong usage, or a place that cannot be opened.
     pub(crate) fn prepare(
+        name: &str,
         (input, pipeline, place, copy): (
             StreamInput,
             PipelineArguments,
@@ -94,7 +99,8 @@ impl StreamRun {
         ),
         packing: Packing,
     ) -> Result<(Self, Processor<PipelineWork<Declared>>), Failure> {
-        let (common, shared) = shared(&input, &place);
+        let (mut common, shared) = shared(&input, &place);
+        common.files = vec![name.into()];
         let settings = Settings::new(common, pipeline, &shared)?;
         let interrupt = watch(settings.live)?;
         let usage = |error: Error| Failure::usage(&error);
@@ -111,6 +117,7 @@ impl StreamRun {
             say(&explained(pipeline.pipeline()));
         }
         check_partials(partials, &pipeline)?;
+        let headers = pipeline.headers();
         let durable = DurableArguments {
             state: place.state.clone(),
             partials: place.partials.clone(),
@@ -139,7 +146,8 @@ impl StreamRun {
         }
         let processor = processor(work, (&settings, &place))?;
         let keeps_state = place.state.is_some();
-        Ok((StreamRun { destination, interrupt, quiet: settings.quiet, keeps_state }, processor))
+        let quiet = settings.quiet;
+        Ok((StreamRun { destination, interrupt, quiet, keeps_state, headers }, processor))
     }
 
     /// The same for a stream of partials.
@@ -185,7 +193,8 @@ impl StreamRun {
         };
         let processor = processor(work, (&settings, &place))?;
         let keeps_state = place.state.is_some();
-        Ok((StreamRun { destination, interrupt, quiet: settings.quiet, keeps_state }, processor))
+        let (quiet, headers) = (settings.quiet, Vec::new());
+        Ok((StreamRun { destination, interrupt, quiet, keeps_state, headers }, processor))
     }
 
     /// Reads the stream of this name until a signal.

@@ -1,6 +1,6 @@
 // java -cp 'JARS/*' Topic.java BROKER: a line of commands on standard input each, answered by a line "ok ...".
 //   create TOPIC PARTITIONS [KEY=VALUE...]     partitions TOPIC COUNT
-//   file TOPIC PATH FROM COUNT [KEY=VALUE...]  puts lines of a file: key and partition by the hash of "user", event times as record times
+//   file TOPIC PATH FROM COUNT [KEY=VALUE...]  puts lines of a file: key and partition by the hash of "user", which is a header, too; event times as record times
 //   abort TOPIC COUNT                          a transaction with that many records of another user, aborted
 //   tombstones TOPIC COUNT                     deletions of keys
 //   last TOPIC PATH                            writes the last value of each key to a file, a line each
@@ -66,6 +66,7 @@ class Topic {
         Long ts = time.find() ? Long.valueOf(time.group(1)) : null;
         ProducerRecord<String, byte[]> record = new ProducerRecord<>(topic, null, ts, key, line.getBytes(StandardCharsets.UTF_8));
         record.headers().add("trace", "0".getBytes(StandardCharsets.UTF_8));
+        for (String user : new String[] {"nobody", key}) record.headers().add("user", user == null ? null : user.getBytes(StandardCharsets.UTF_8));
         return record;
     }
 

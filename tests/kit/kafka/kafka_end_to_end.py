@@ -3,9 +3,11 @@
 
 First three processes share the topic by a consumer group: one is killed, one joins late, one leaves, the broker is killed and started again,
 a partition is added, a transaction is aborted. Then one process reads all partitions with its rows in a file, and is killed twice.
+One counts by a header while its metrics are read.
 Then the rows and the partials go to topics, and two second stages merge the partials; every process is killed once. The rows are always
 those of `streamgauge run` over the same records, byte by byte. Needs what setup.sh (kafka) installs and
 start-kafka.sh has started; run by scripts/test-kafka."""
+import collections
 import json
 import os
 import pathlib
@@ -16,6 +18,7 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.request
 
 KIT = pathlib.Path(__file__).resolve().parent
 RUN = pathlib.Path(os.environ["RUN_DIR"]) / "kafka-test"
@@ -187,6 +190,32 @@ def alone(expected):
     say(f"{len(rows())} rows in the file are the batch answer's")
 
 
+def published():
+    """One process whose metrics and page are read, and that counts by a header. It ends by Ctrl-C, without a state."""
+    served = f"127.0.0.1:{os.environ.get('P_KAFKA_SERVE', '9195')}"
+    command = [STREAMGAUGE, "kafka", "--brokers", BROKER, "--topic", "clicks", "--from", "earliest", "--time", "ts", "--time-format", "ms"]
+    command += ["--window", "24h", "--max-ahead", "off", "--group", "_headers.user", "--agg", "count", "--serve", served]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    Reader.all.append(process)
+
+    def get(path):
+        try:
+            with urllib.request.urlopen(f"http://{served}{path}", timeout=10) as reply:
+                return reply.read().decode()
+        except OSError:
+            assert process.poll() is None, process.communicate()
+            return ""
+
+    wait_until(lambda: f"streamgauge_records_total {RECORDS}\n" in get("/metrics"), "the records in /metrics", 200)
+    assert "clicks" in get("/")
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=200)
+    assert process.returncode == 130, err
+    found = {row["group"]["_headers.user"]: row["count"] for row in map(json.loads, out.splitlines())}
+    assert found == collections.Counter(hit["user"] for hit in hits()), out + err
+    say(f"{len(found)} users are counted by a header, and /metrics had all records")
+
+
 def topics(topic, expected):
     """Rows and partials in topics, and two second stages over the partials. Each process is killed once."""
     for name in ("answers", "merged"):
@@ -245,6 +274,7 @@ def main():
     try:
         group(topic, expected)
         alone(expected)
+        published()
         topics(topic, expected)
     except BaseException:
         for log in sorted(RUN.glob("*.log")):

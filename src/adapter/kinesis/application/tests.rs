@@ -691,6 +691,7 @@ fn push(shard: &mut SimShard, index: usize, arrival: i64, data: String) {
         data: data.into(),
         arrival: Timestamp::from_millis(START + arrival),
         position: Position { shard: shard.info.id.clone(), sequence: Sequence { number, sub: 0 } },
+        headers: Default::default(),
     };
     shard.records.push((arrival, record));
 }

@@ -49,7 +49,13 @@ mod tests {
     fn record(data: Vec<u8>) -> Record {
         let position = Position { shard: ShardId::new("s"), sequence: Sequence::new(7u64) };
         let arrival = Timestamp::from_millis(0);
-        Record { partition_key: "outer".into(), data: data.into(), arrival, position }
+        Record {
+            partition_key: "outer".into(),
+            data: data.into(),
+            arrival,
+            position,
+            headers: Default::default(),
+        }
     }
 
     /// An aggregate of two user records with the keys `a` and `b`, as the KPL makes it.

@@ -66,6 +66,7 @@ fn pipeline() -> Declared {
             data: format!(r#"{{"c":"g{}"}}"#, number % 2).into(),
             arrival: Timestamp::from_millis(number as i64 * 3_000),
             position: Position { shard: shard_id.clone(), sequence: Sequence::new(number) },
+            headers: Default::default(),
         };
         hits.push(shard, &record).unwrap();
     }

@@ -261,6 +261,7 @@ mod tests {
                         shard: shard.clone(),
                         sequence: Sequence { number: "1".parse().unwrap(), sub: 0 },
                     },
+                    headers: Default::default(),
                 };
                 let next = (self.pages < 3).then(|| "next".to_owned());
                 Ok(RecordPage { records: vec![record], next, millis_behind_latest: None })

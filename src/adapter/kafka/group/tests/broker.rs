@@ -234,6 +234,7 @@ fn push(partition: &mut SimPartition, (index, offset): (usize, u64), arrival: i6
             shard: ShardId::new(format!("clicks-{index}")),
             sequence: Sequence::new(offset),
         },
+        headers: Default::default(),
     };
     partition.records.push((arrival, record));
 }

@@ -143,6 +143,7 @@ fn records(partition: i32, bytes: usize) -> TopicEvent {
         data: vec![b'x'; bytes].into(),
         arrival: Timestamp::from_millis(0),
         position: Position { shard: shard_of("clicks", partition), sequence: Sequence::new(8u64) },
+        headers: Default::default(),
     };
     TopicEvent::Records(partition, vec![record])
 }
