@@ -3,6 +3,7 @@
 use crate::arguments::{MergingArguments, PackingArguments, PipelineArguments};
 use crate::copy::CopyArguments;
 use crate::stream_arguments::{NOT_OF_MERGING, StreamInput, StreamOutput, start};
+use clap::builder::NonEmptyStringValueParser;
 use clap::{Arg, Args};
 use std::path::PathBuf;
 use streamgauge::adapter::kafka::TopicOptions;
@@ -51,14 +52,19 @@ pub(crate) struct KafkaArguments {
 #[derive(Debug, Args)]
 pub(crate) struct TopicArguments {
     /// Brokers to begin with; the others are found by them
-    #[arg(long, value_name = "HOST:PORT,...")]
+    #[arg(long, value_name = "HOST:PORT,...", value_parser = NonEmptyStringValueParser::new())]
     pub(crate) brokers: String,
     /// The name of the topic
-    #[arg(long, value_name = "TOPIC")]
+    #[arg(long, value_name = "TOPIC", value_parser = topic_name)]
     pub(crate) topic: String,
     /// Share the partitions with all processes that name the same consumer group. Needs --state,
     /// and --partials for answers over all partitions or --out for those of each
-    #[arg(long, value_name = "NAME", conflicts_with_all = ["capture", "trace"])]
+    #[arg(
+        long,
+        value_name = "NAME",
+        value_parser = NonEmptyStringValueParser::new(),
+        conflicts_with_all = ["capture", "trace"]
+    )]
     pub(crate) consumer_group: Option<String>,
     /// Set a property of librdkafka, such as client.id=hits. An empty value removes one that is set
     /// by default. Can be given several times
@@ -71,6 +77,16 @@ pub(crate) struct TopicArguments {
     /// A command that writes a token, for sasl.mechanism=OAUTHBEARER, as with Amazon MSK
     #[arg(long, value_name = "COMMAND")]
     pub(crate) token_command: Option<String>,
+}
+
+/// Maximum bytes of a topic's name. With the number of a partition it is the key of a state.
+const TOPIC_BYTES_MAX: usize = 74;
+
+fn topic_name(text: &str) -> Result<String, String> {
+    match text.len() {
+        1..=TOPIC_BYTES_MAX => Ok(text.to_owned()),
+        bytes => Err(format!("the name has {bytes} bytes; from 1 to {TOPIC_BYTES_MAX}")),
+    }
 }
 
 /// Sets what is the usual packing of a topic.

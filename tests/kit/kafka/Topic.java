@@ -66,7 +66,7 @@ class Topic {
         Long ts = time.find() ? Long.valueOf(time.group(1)) : null;
         ProducerRecord<String, byte[]> record = new ProducerRecord<>(topic, null, ts, key, line.getBytes(StandardCharsets.UTF_8));
         record.headers().add("trace", "0".getBytes(StandardCharsets.UTF_8));
-        for (String user : new String[] {"nobody", key}) record.headers().add("user", user == null ? null : user.getBytes(StandardCharsets.UTF_8));
+        for (String value : new String[] {"nobody", key}) record.headers().add("user", value == null ? null : value.getBytes(StandardCharsets.UTF_8));
         return record;
     }
 
