@@ -270,7 +270,10 @@ pub struct Record {
 /// ```
 // One word, because most records have none.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Headers(Option<Arc<Vec<(Arc<str>, Bytes)>>>);
+pub struct Headers(Option<Arc<Vec<Header>>>);
+
+/// The name and the value of a header.
+type Header = (Arc<str>, Bytes);
 
 impl Headers {
     /// Sets the value of a header, in place of the one that it had. `None` is null.
