@@ -79,8 +79,13 @@ impl Filter {
             self.slacks = vec![0; cells];
             self.shift = 64 - cells.trailing_zeros();
         }
-        self.slacks.iter_mut().for_each(|slack| *slack = slack.saturating_add(by));
         self.floor = self.floor.max(floor);
+        if self.floor <= u64::from(u32::MAX) {
+            // No slack is above the floor. This addition is one of vector registers.
+            self.slacks.iter_mut().for_each(|slack| *slack = slack.wrapping_add(by));
+        } else {
+            self.slacks.iter_mut().for_each(|slack| *slack = slack.saturating_add(by));
+        }
     }
 
     /// Covers a key that loses its row: raises the bound of its cell to at least its count.

@@ -9,10 +9,39 @@ use std::cmp::Ordering;
 /// The number of keys whose rows are prefetched before the first of them is looked up.
 const BATCH: usize = 32;
 
+/// The counts above the floor that a cut counts one by one.
+const NEAR: usize = 64;
+
 /// The order in which rows survive a cut: the larger count, then the smaller error, then the
 /// smaller key. It depends only on the content of the rows.
 fn by_claim<T: Ord>(a: Row<'_, T>, b: Row<'_, T>) -> Ordering {
     b.count.cmp(&a.count).then(a.error.cmp(&b.error)).then_with(|| a.key.cmp(b.key))
+}
+
+/// Returns the count that comes after the `keep` largest, if it is a little above the floor: as a
+/// rule it is, and then counting the rows of each such count is enough. There are more counts than
+/// `keep`.
+fn edge_near(counts: &[u64], floor: u64, keep: usize) -> Option<u64> {
+    // Rows of one count follow each other. In turns, no addition waits for the one before.
+    let mut rows = [[0u32; NEAR + 1]; 4];
+    for counts in counts.chunks(rows.len()) {
+        for (rows, &count) in rows.iter_mut().zip(counts) {
+            rows[count.saturating_sub(floor).min(NEAR as u64) as usize] += 1;
+        }
+    }
+    let rows_of = |above: usize| rows.iter().map(|rows| rows[above] as usize).sum::<usize>();
+    let mut larger = rows_of(NEAR);
+    if larger > keep {
+        return None;
+    }
+    // A count of 0 above the floor may also be below it.
+    (1..NEAR)
+        .rev()
+        .find(|&above| {
+            larger += rows_of(above);
+            larger > keep
+        })
+        .map(|above| floor + above as u64)
 }
 
 impl<K: Key + ?Sized> SpaceSaving<K> {
@@ -68,7 +97,8 @@ impl<K: Key + ?Sized> SpaceSaving<K> {
         stays: &[bool],
         mut goes: impl FnMut(&mut Filter, Row<'_, K::Owned>),
     ) {
-        for (row, _) in self.rows.iter().zip(stays).filter(|(_, stays)| !**stays) {
+        let gone = (0..).zip(stays).filter(|(_, stays)| !**stays);
+        for row in gone.filter_map(|(number, _)| self.rows.get(number)) {
             self.key_bytes -= K::heap_bytes(row.key);
             goes(&mut self.filter, row);
         }
@@ -82,7 +112,8 @@ impl<K: Key + ?Sized> SpaceSaving<K> {
             return (vec![true; self.rows.len()], 0);
         }
         let counts = self.rows.counts();
-        let (_, &mut edge, _) = counts.to_vec().select_nth_unstable_by(keep, |a, b| b.cmp(a));
+        let edge = edge_near(counts, self.filter.floor(), keep)
+            .unwrap_or_else(|| *counts.to_vec().select_nth_unstable_by(keep, |a, b| b.cmp(a)).1);
         let mut stays: Vec<bool> = counts.iter().map(|&count| count > edge).collect();
         let above = stays.iter().map(|&stays| usize::from(stays)).sum::<usize>();
         let mut ties: Vec<u32> = (0u32..)
