@@ -81,7 +81,7 @@ impl Explanation {
                 .collect(),
             lateness,
             lookups: Vec::new(),
-            memory: GroupMemory::of(&plan.states),
+            memory: GroupMemory::of(&plan.states, engine.windows.is_per_group()),
         }
     }
 

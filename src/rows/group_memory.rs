@@ -17,13 +17,17 @@ const NARROW_ROW: u32 = 100;
 /// Bytes of a state that does not fit into the row.
 const STATE: u32 = 24;
 
+/// Bytes of the key, the timer and the places of a group that has windows of its own.
+const OWN_WINDOWS: u32 = 300;
+
 impl GroupMemory {
-    /// Returns the memory of a group with these states.
-    pub(super) fn of(states: &[StateSpec]) -> Self {
+    /// Returns the memory of a group with these states, with windows of its own or without.
+    pub(super) fn of(states: &[StateSpec], own_windows: bool) -> Self {
         // The number of records is in the row in any case.
         let held = states.iter().filter(|state| !state.is_records()).count();
         let spilled = if held > STATES_INLINE { held as u32 * STATE } else { 0 };
-        let row = if held > 1 { ROW } else { NARROW_ROW };
+        let windows = if own_windows { OWN_WINDOWS } else { 0 };
+        let row = windows + if held > 1 { ROW } else { NARROW_ROW };
         let mut bytes = [row + spilled; RECORDS.len()];
         for heap in states.iter().map(heap_bytes) {
             bytes.iter_mut().zip(heap).for_each(|(sum, heap)| *sum += heap);

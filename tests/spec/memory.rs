@@ -32,8 +32,8 @@ const AGGREGATES: [&str; 14] = [
 
 /// Returns the bytes that each of `groups` groups keeps on the heap, and those that its pipeline
 /// expects. Three of ten URLs of a group are the same.
-fn group_bytes(aggregates: &str, groups: usize, records: usize) -> (f64, f64) {
-    let toml = format!("group = \"user_id\"\nagg = \"{aggregates}\"");
+fn group_bytes(query: &str, groups: usize, records: usize) -> (f64, f64) {
+    let toml = format!("group = \"user_id\"\n{query}");
     let (mut pipeline, mut random) = (pipeline(&toml), Random::new(1));
     let expected = pipeline.explain().expected_bytes(groups, records as u64);
     let shard = pipeline.open_shard(ShardId::new("a")).unwrap();
@@ -41,7 +41,8 @@ fn group_bytes(aggregates: &str, groups: usize, records: usize) -> (f64, f64) {
         let user = format!("u{:08x}", (user as u32).wrapping_mul(0x9e37_79b1));
         let (url, ratio) = (format!("/users/{page:07}/index.html"), number as f64 / 7.0);
         let (bytes, latency) = (number as u64 * 31 % 100_000, number as u64 % 990 + 10);
-        let fields: [(&str, &dyn FieldValue); 5] = [
+        let fields: [(&str, &dyn FieldValue); 6] = [
+            ("ts", &0u64),
             ("user_id", &user.as_str()),
             ("url", &url.as_str()),
             ("latency_ms", &latency),
@@ -62,6 +63,11 @@ fn group_bytes(aggregates: &str, groups: usize, records: usize) -> (f64, f64) {
     (each(grown.bytes_current as f64), each(expected as f64))
 }
 
+/// Returns the line of a pipeline with these aggregates.
+fn aggregating(aggregates: &str) -> String {
+    format!("agg = \"{aggregates}\"")
+}
+
 /// Returns a number of groups that fills a table.
 fn groups_of(records: usize) -> usize {
     (1 << (6_000 / records).clamp(16, 1_024).ilog2()) - 4
@@ -76,7 +82,7 @@ fn rounded(number: f64) -> u64 {
 fn measured_rows() -> Vec<String> {
     let row = |aggregates: &&str| {
         let cells = RECORDS.map(|records| {
-            let (bytes, _) = group_bytes(aggregates, groups_of(records), records);
+            let (bytes, _) = group_bytes(&aggregating(aggregates), groups_of(records), records);
             rounded(bytes).to_string()
         });
         format!("| `{aggregates}` | {} |", cells.join(" | "))
@@ -125,13 +131,24 @@ fn s294_a_pipeline_expects_its_memory_within_a_factor_of_two() {
         "stddev(ratio), mean(ratio)",
         "min_by(url, ratio), max_by(url, ratio)",
     ];
+    let expect = |query: &str, records| {
+        let (bytes, expected) = group_bytes(query, groups_of(records), records);
+        assert!(
+            bytes / 2.0 <= expected && expected <= bytes * 2.0,
+            "{query}, {records} records of a group: {bytes:.0} bytes, not {expected:.0}"
+        );
+    };
     for aggregates in AGGREGATES.iter().chain(&more) {
         for records in [1, 2, 5, 30, 1_000] {
-            let (bytes, expected) = group_bytes(aggregates, groups_of(records), records);
-            assert!(
-                bytes / 2.0 <= expected && expected <= bytes * 2.0,
-                "{aggregates}, {records} records of a group: {bytes:.0} bytes, not {expected:.0}"
-            );
+            expect(&aggregating(aggregates), records);
+        }
+    }
+    let windows = ["window = '1m'", "window = '5m'\nevery = '10s'", "session = '30s'"];
+    for window in windows {
+        for aggregates in ["count", "sum(bytes), p99(latency_ms)", "distinct(url)", "top(10, url)"]
+        {
+            let query = format!("time = 'ts'\n{window}\n{}", aggregating(aggregates));
+            [1, 5, 100].into_iter().for_each(|records| expect(&query, records));
         }
     }
 }
