@@ -51,11 +51,13 @@ pub(super) struct KeptWindow {
 
 impl KeptWindow {
     /// Returns the place in the order of answers.
+    #[cfg(feature = "live")]
     pub(super) fn order(&self) -> Order {
         (self.place.1, self.place.0)
     }
 
     /// Returns the row of a group by its [`identity`].
+    #[cfg(feature = "live")]
     pub(super) fn row(&self, group: &str) -> Option<&Answer> {
         self.rows.get(group).map(|row| &row.answer).filter(|answer| !answer.is_retracted)
     }
