@@ -120,3 +120,19 @@ start; otherwise they come out as they are, with \"complete\":false as JSON.
 Exit codes: 1 the run failed (a topic or a store that cannot be reached, a
 limit, --strict hit, another process with the same state); 2 wrong usage;
 130 and 143 ended by Ctrl-C and by SIGTERM.";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_topic_has_a_name_under_which_a_state_can_be_saved() {
+        use streamgauge::store::{MemoryStore, Store};
+        let longest = "x".repeat(TOPIC_BYTES_MAX);
+        assert_eq!(topic_name(&longest).as_ref(), Ok(&longest));
+        assert!(MemoryStore::new().load(&format!("{longest}-99999")).is_ok());
+        for wrong in [String::new(), longest + "x"] {
+            assert!(topic_name(&wrong).unwrap_err().ends_with("bytes; from 1 to 74"));
+        }
+    }
+}

@@ -36,6 +36,7 @@ mod times;
 #[cfg(any(feature = "otlp", feature = "serve"))]
 mod told;
 #[cfg(any(feature = "otlp", feature = "serve"))]
+#[cfg_attr(not(feature = "otlp"), allow(dead_code, reason = "only otlp takes points out"))]
 mod waiting;
 
 pub(crate) use counts::{Counts, Watcher};
