@@ -16,7 +16,9 @@ const LINE: usize = 64;
 pub(crate) fn prefetch<T>(items: &[T], index: usize) {
     #[cfg(target_arch = "x86_64")]
     if let Some(item) = items.get(index) {
-        for start in (0..size_of::<T>()).step_by(LINE) {
+        // The item may begin inside of a line, so that its last byte is in one more.
+        let last = (size_of::<T>() > LINE).then_some(size_of::<T>() - 1);
+        for start in (0..size_of::<T>()).step_by(LINE).chain(last) {
             let line = std::ptr::from_ref(item).cast::<i8>().wrapping_add(start);
             // SAFETY: the instruction is part of every x86-64 CPU (SSE), the address is inside of a
             // live reference, and a prefetch accesses no memory as far as the language can tell.
