@@ -118,11 +118,26 @@ fn fill_group(key: &[u8], fields: usize, values: &mut Vec<OutputValue>) {
 
 /// The rest of the emission that is being handed out, if there is one.
 #[derive(Default)]
-pub(super) struct PendingRows(Option<Pending>);
+pub(super) struct PendingRows {
+    pending: Option<Pending>,
+    /// True if the groups of the last emission are dropped with the pipeline.
+    keeps_last: bool,
+}
 
 impl PendingRows {
     pub(super) fn is_empty(&self) -> bool {
-        self.0.as_ref().is_none_or(Pending::is_empty)
+        self.pending.as_ref().is_none_or(Pending::is_empty)
+    }
+
+    /// Drops the rows that are left.
+    pub(super) fn clear(&mut self) {
+        self.pending.take_if(|pending| !self.keeps_last || !pending.is_empty());
+    }
+
+    /// Leaves the groups of the last emission in memory after their rows were handed out.
+    #[cfg(feature = "files")]
+    pub(super) fn keep_last(&mut self) {
+        self.keeps_last = true;
     }
 
     /// Returns the next row: see [`fill`](PendingRows::fill).
@@ -150,16 +165,16 @@ impl PendingRows {
         mut fetch: impl FnMut() -> Result<Option<Emission<T>>, Error>,
     ) -> Result<bool, Error> {
         loop {
-            if self.0.as_mut().is_some_and(|pending| pending.fill(plan, row)) {
+            if self.pending.as_mut().is_some_and(|pending| pending.fill(plan, row)) {
                 return Ok(true);
             }
             let Some(Emission { window, revision, retracted, value }) = fetch()? else {
-                self.0 = None;
+                self.clear();
                 return Ok(false);
             };
             let emission = Emission { window, revision, retracted, value: () };
             let rows = plan.rows(&emission, value.into());
-            self.0 = Some(Pending::new(emission, rows));
+            self.pending = Some(Pending::new(emission, rows));
         }
     }
 }

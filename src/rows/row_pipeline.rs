@@ -420,6 +420,14 @@ impl RowPipeline {
         Ok(self.fill_own(row)? || self.fill_next_of_others(row)?)
     }
 
+    /// Leaves the groups of the last answers in memory until the pipeline is dropped: to drop many
+    /// groups one by one takes time, which is spared where the process ends.
+    #[cfg(feature = "files")]
+    pub(crate) fn keep_last_answers(&mut self) {
+        self.pending.keep_last();
+        self.others.iter_mut().for_each(RowPipeline::keep_last_answers);
+    }
+
     /// Fills `row` with the next row of this query's answer.
     pub(super) fn fill_own(&mut self, row: &mut RowEmission) -> Result<bool, Error> {
         if self.is_ahead {
@@ -430,7 +438,7 @@ impl RowPipeline {
         }
         if !self.engine.is_handing_out() {
             // The state was restored in between, so the remaining rows belong to the old state.
-            self.pending = PendingRows::default();
+            self.pending.clear();
         }
         let filled =
             self.pending.fill(&self.answers, row, || match self.engine.is_per_group() {

@@ -13,6 +13,8 @@ const ROWS_AHEAD_MAX: usize = 1 << 16;
 /// windows one by one, and returns false after the last one. With several threads and many windows to merge, later rows are computed while
 /// earlier ones are used. The rows and their order do not depend on the threads.
 ///
+/// The groups of the last answers stay in memory until the pipeline is dropped.
+///
 /// The function fails like [`RowPipeline::fill_next`].
 ///
 /// # Example
@@ -44,6 +46,7 @@ pub fn last_rows<R>(
     take: impl FnOnce(&mut dyn FnMut(&mut RowEmission) -> Result<bool, Error>) -> R,
 ) -> R {
     pipeline.finish();
+    pipeline.keep_last_answers();
     let parts = pipeline.split_finished(threads);
     std::thread::scope(|scope| {
         // The first part gets a thread, too, although this thread could compute it: the system may
@@ -100,6 +103,48 @@ impl Ahead {
             }
             (None, Ok(part)) => part.fill_next(row),
             (None, Err(error)) => error.take().map_or(Ok(false), Err),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::query::PipelineSpec;
+    use crate::record::ShardId;
+    use crate::rows::CompileOptions;
+    use crate::time::Timestamp;
+
+    fn last(pipeline: &mut RowPipeline) -> Vec<String> {
+        last_rows(pipeline, NonZeroUsize::MIN, |next| {
+            let (mut row, mut rows) = (RowEmission::default(), Vec::new());
+            while next(&mut row).unwrap() {
+                rows.push(format!("{} {}", row.group[0], row.values[0]));
+            }
+            rows
+        })
+    }
+
+    #[test]
+    fn a_pipeline_whose_last_groups_are_in_memory_can_be_restored() {
+        let spec = PipelineSpec::from_toml("group = 'user'\nagg = 'count'\n", "test").unwrap();
+        let mut pipeline = spec.compile(&CompileOptions::default()).unwrap();
+        let shard = pipeline.open_shard(ShardId::new("a")).unwrap();
+        for user in ["d", "a", "c", "b", "e", "a"] {
+            let time = Timestamp::from_millis(0);
+            pipeline.push_fields(shard, &[("user", &user)], time, None).unwrap();
+        }
+        let before = pipeline.snapshot().unwrap();
+        let expected = ["a 2", "b 1", "c 1", "d 1", "e 1"];
+        assert_eq!(last(&mut pipeline), expected);
+        assert!(!pipeline.fill_next(&mut RowEmission::default()).unwrap());
+        // Also if the rows were not all fetched.
+        for fetched in 0..4 {
+            pipeline.restore(&before).unwrap();
+            pipeline.finish();
+            (0..fetched).for_each(|_| assert!(pipeline.next_emission().unwrap().is_some()));
+            pipeline.restore(&before).unwrap();
+            assert_eq!(last(&mut pipeline), expected);
         }
     }
 }

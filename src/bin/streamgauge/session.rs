@@ -277,17 +277,15 @@ impl Run<'_> {
         };
         let answers = Answers::new(destination, given, &pipeline);
         let hints = Hints::new(settings, pipeline.time_fields());
-        let (strict, quiet, threads) =
-            (spec.strict == Some(true), settings.quiet, settings.threads);
         let options = SinkOptions {
             letters,
             late,
             progress,
-            strict,
+            strict: spec.strict == Some(true),
             live,
-            quiet,
+            quiet: settings.quiet,
             state,
-            threads,
+            threads: settings.threads,
             interrupt,
             hints,
             state_bytes_max: settings.limits.state_bytes_max as u64,
@@ -299,7 +297,9 @@ impl Run<'_> {
             Some(follow) => sink.follow(settings, follow, &reading),
             None => sink.read(inputs, &reading),
         };
-        end(&mut sink, read, settings)
+        let ended = end(&mut sink, read, settings);
+        sink.forget_pipelines();
+        ended
     }
 }
 

@@ -208,6 +208,11 @@ impl<W: Write> Sink<W> {
         self.finish_answers()
     }
 
+    /// Leaves the groups of the last answers to the end of the process, which needs not drop each.
+    pub(crate) fn forget_pipelines(&mut self) {
+        std::mem::forget(std::mem::take(&mut self.inputs.pipelines));
+    }
+
     /// Returns notes on values for which expressions were null.
     pub(crate) fn null_notes(&self) -> Vec<String> {
         let counts = self.inputs.pipelines.iter().map(|pipeline| pipeline.null_counts());
