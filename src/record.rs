@@ -284,7 +284,7 @@ impl Headers {
         self.0 = (!list.is_empty()).then(|| Arc::new(list));
     }
 
-    /// Returns the value of a header; `None` if there is none of this name or if it is null.
+    /// Returns the value of a header; `None` if it is missing or null.
     pub fn value(&self, name: &str) -> Option<&Bytes> {
         let mut list = self.iter();
         list.find_map(|(known, value)| (**known == *name).then_some(value))

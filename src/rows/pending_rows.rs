@@ -39,7 +39,7 @@ impl Pending {
         !has_rows && self.other.is_none() && self.retracted.len() == 0 && !self.is_rest_retracted
     }
 
-    /// Fills a row with the next one. Returns false if there is none.
+    /// Fills a row with the next one. Returns false after the last one.
     fn fill(&mut self, plan: &AnswerPlan, row: &mut RowEmission) -> bool {
         if self.fill_row(plan, row).or_else(|| self.fill_rest(plan, row)).is_none() {
             return false;
@@ -55,7 +55,7 @@ impl Pending {
         true
     }
 
-    /// Fills in the group and the values of the next row; `None` if there is none.
+    /// Fills in the group and the values of the next row. Returns `None` after the last one.
     fn fill_row(&mut self, plan: &AnswerPlan, row: &mut RowEmission) -> Option<()> {
         let fields = plan.form().group.len();
         let (walk, position) = match &mut self.rows {
@@ -153,8 +153,8 @@ impl PendingRows {
         Ok(self.fill(plan, &mut row, fetch)?.then_some(row))
     }
 
-    /// Fills a row with the next one of the answer, or of a further emission where none is left.
-    /// Returns false if there is none.
+    /// Fills a row with the next one of the answer, or of the next emission after its last.
+    /// Returns false after the last one of all.
     ///
     /// # Errors
     /// Those of fetching an emission.

@@ -391,7 +391,7 @@ impl RowPipeline {
     }
 
     /// Fills `row` with the next row of the answer, as [`next_emission`](Self::next_emission), and
-    /// returns true. Returns false if there is none. Rows of many groups take the memory of the row
+    /// returns true. Returns false if no row waits. Rows of many groups take the memory of the row
     /// before.
     ///
     /// # Errors

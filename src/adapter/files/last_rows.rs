@@ -9,9 +9,10 @@ use std::num::NonZeroUsize;
 /// they are due.
 const ROWS_AHEAD_MAX: usize = 1 << 16;
 
-/// Ends the input of a pipeline. `take` gets a function that fills a row with those of all open
-/// windows one by one, and returns false after the last one. With several threads and many windows to merge, later rows are computed while
-/// earlier ones are used. The rows and their order do not depend on the threads.
+/// Ends the input of a pipeline. `take` gets a function that fills in the rows of all open windows,
+/// one by one, and returns false after the last one. With several threads and many windows to
+/// merge, later rows are computed while earlier ones are used. The rows and their order do not
+/// depend on the threads.
 ///
 /// The groups of the last answers stay in memory until the pipeline is dropped.
 ///
