@@ -2,5 +2,6 @@
 
 mod capture;
 mod cloud;
+mod merging;
 mod pushing;
 mod reading;
