@@ -54,6 +54,12 @@ fn streams_need_an_action_and_one_number() {
         (&["streams", "scale", "clicks"], &["--to <N>", "--auto"]),
         (&["streams", "scale", "clicks", "--to", "0"], &["--to"]),
         (&["streams", "describe", "clicks", "--sample", "soon"], &["--sample"]),
+        (&["streams", "list", "--last", "1h"], &["--cloudwatch"]),
+        (&["streams", "list", "--cloudwatch", "--last", "2d"], &["--last 2d: give 1m to 1d"]),
+        (
+            &["streams", "list", "--cloudwatch", "--endpoint", "http://127.0.0.1:9"],
+            &["--cloudwatch=URL"],
+        ),
     ] {
         streamgauge(arguments).failed(2, words);
     }

@@ -5,6 +5,9 @@ import os
 import subprocess
 import threading
 import time
+from datetime import datetime, timedelta, timezone
+
+import boto3
 
 import kcl_end_to_end as kit
 
@@ -66,6 +69,39 @@ def check_sample():
     assert said.splitlines()[-1].endswith("to 1 shards"), said
 
 
+def check_cloudwatch():
+    """Figures that moto's CloudWatch has of a stream, and then of one of its shards."""
+    url = f"http://127.0.0.1:{os.environ['P_DYNAMODB']}"
+    client = boto3.client("cloudwatch", endpoint_url=url, region_name="us-east-1", aws_access_key_id="test", aws_secret_access_key="test")
+
+    def figures(minutes_ago, dimensions, **values):
+        at = datetime.now(timezone.utc) - timedelta(minutes=minutes_ago)
+        dimensions = [{"Name": name, "Value": value} for name, value in dimensions.items()]
+        data = [{"MetricName": name.replace("_", "."), "Dimensions": dimensions, "Timestamp": at, "Value": value} for name, value in values.items()]
+        client.put_metric_data(Namespace="AWS/Kinesis", MetricData=data)
+
+    nothing = streams("list", f"--cloudwatch={url}")[0]
+    assert all("has no figures" in stream["note"] for stream in nothing), nothing
+    figures(3, {"StreamName": "gauged"}, IncomingBytes=90_000_000, IncomingRecords=9000, GetRecords_IteratorAgeMilliseconds=1500)
+    figures(5, {"StreamName": "gauged"}, IncomingBytes=1_000, WriteProvisionedThroughputExceeded=7)
+    described = streams("describe", "gauged", f"--cloudwatch={url}", "--last", "10m")[0][0]
+    found = described["cloudwatch"]
+    assert found["bytes_per_second"] == 90_001_000 / 600 and found["records_per_second"] == 15, found
+    assert found["busiest_minute"] == 1.5 / described["open_shards"] and found["behind_ms"] == 1500, found
+    assert found["refused_writes"] == 7 and found["refused_reads"] is None, found
+    assert "sample of 1" in described["note"] and described["sample_seconds"] >= 10, described
+    shard = described["shards"][0]["shard"]
+    figures(3, {"StreamName": "gauged", "ShardId": shard}, IncomingBytes=57_000_000)
+    described = streams("describe", "gauged", f"--cloudwatch={url}")[0][0]
+    assert described["note"] is None and "sample_seconds" not in described, described
+    assert described["cloudwatch"]["shards"][0]["busiest_minute"] == 0.95, described
+    assert any(f"{shard} was 95 % busy" in advice for advice in described["advice"]), described
+    table = subprocess.run([STREAMGAUGE, "streams", "describe", "gauged", f"--cloudwatch={url}", "--output", "table", *PLACE], env={**os.environ, **KEYS}, capture_output=True, text=True, timeout=kit.WAIT_SECONDS)
+    assert "95 (hot)" in table.stdout, table
+    said = streams("list", "--cloudwatch=http://127.0.0.1:9", code=1)[1]
+    assert "from CloudWatch at http://127.0.0.1:9" in said and "cloudwatch:GetMetricData" in said, said
+
+
 streams("create", "gauged", "--shards", "2")
 assert "already exists" in streams("create", "gauged", "--shards", "2", code=1)[1]
 streams("create", "elastic", "--on-demand", "--region", "eu-central-1,eu-west-1")
@@ -80,4 +116,5 @@ shown, said = streams("describe", "elastic", "--region", "us-east-1,eu-west-1", 
 assert [stream["region"] for stream in shown] == ["eu-west-1"] and "us-east-1: cannot describe" in said, said
 check_scaling()
 check_sample()
-print("streams: created, listed over regions, scaled in steps, sampled")
+check_cloudwatch()
+print("streams: created, listed over regions, scaled in steps, sampled, by CloudWatch")

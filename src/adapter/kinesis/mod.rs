@@ -15,7 +15,7 @@
 //! where they are refused.
 //!
 //! # The streams themselves
-//! [`Streams`] lists, describes, creates and scales them.
+//! [`Streams`] lists, describes, creates and scales them. [`CloudWatch`] has what came into them.
 //!
 //! # Partials for a second stage
 //! [`KinesisTarget`] puts each partial as one record, with its window as the partition key, so that
@@ -32,9 +32,11 @@
 #[cfg(feature = "dynamodb")]
 mod application;
 mod client;
+mod cloudwatch;
 mod consumer;
 mod cursor;
 mod fan_out;
+mod metrics;
 mod pace;
 mod producer;
 mod put_records;
@@ -48,8 +50,10 @@ pub use crate::adapter::aws::ClientOptions;
 #[cfg(feature = "dynamodb")]
 pub use application::{Application, ApplicationOptions, OnNote};
 pub use client::StreamClient;
+pub use cloudwatch::CloudWatch;
 pub use consumer::Consumer;
 pub use fan_out::{FanOut, Pushed, PushedRecords, SubscribeToShards};
+pub use metrics::{MinuteFigures, StreamMetrics, Throughput};
 pub use producer::{KinesisProducer, ProducerCounts, ProducerOptions, RefusedRecord};
 pub use put_records::{Entry, PutRecords};
 pub use read_stream::{IteratorPlace, ReadFailure, ReadStream, RecordPage, ShardInfo};

@@ -47,8 +47,22 @@ pub(super) enum StreamsOutput {
     Json,
 }
 
+/// What CloudWatch is asked for.
+#[derive(Debug, Args)]
+pub(super) struct FiguresArguments {
+    /// Show what CloudWatch has: what came in and went out, how far consumers are behind, and what
+    /// was refused. A URL is for an emulator
+    #[arg(long, value_name = "URL", num_args = 0..=1, require_equals = true)]
+    pub(super) cloudwatch: Option<Option<String>>,
+    /// How much of the past --cloudwatch shows: at most 1d
+    #[arg(long, value_name = "DURATION", default_value = "15m", requires = "cloudwatch")]
+    pub(super) last: String,
+}
+
 #[derive(Debug, Args)]
 pub(super) struct ListArguments {
+    #[command(flatten)]
+    pub(super) figures: FiguresArguments,
     #[command(flatten)]
     pub(super) place: PlaceArguments,
 }
@@ -63,6 +77,8 @@ pub(super) struct DescribeArguments {
     /// the partition keys with most bytes
     #[arg(long, value_name = "DURATION")]
     pub(super) sample: Option<String>,
+    #[command(flatten)]
+    pub(super) figures: FiguresArguments,
     #[command(flatten)]
     pub(super) place: PlaceArguments,
 }
@@ -132,6 +148,9 @@ The sample counts records and bytes as Kinesis does for the limits of a shard,
 1,000 records and 1 MB a second: a KPL aggregate is one record. It reads with
 the calls that the consumers of the stream share, one a second and shard.
 docs/KINESIS.md has the rules of the advice.
+
+CloudWatch has figures of single shards only with enhanced monitoring. Without
+them --cloudwatch samples the shards for 10 seconds, and a note says so.
 
 Exit codes: 1 a region or a stream cannot be reached; 2 wrong usage.";
 

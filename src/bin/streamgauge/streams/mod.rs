@@ -2,6 +2,7 @@
 
 mod advice;
 mod arguments;
+mod figures;
 mod sample;
 mod scale;
 mod show;
@@ -11,16 +12,26 @@ pub(crate) use arguments::StreamsArguments;
 use crate::failure::Failure;
 use crate::session::say;
 use crate::settings::duration;
-use arguments::{Action, CreateArguments, DescribeArguments, PlaceArguments, WaitArguments};
+use arguments::{
+    Action, CreateArguments, DescribeArguments, FiguresArguments, PlaceArguments, WaitArguments,
+};
 use sample::{Sample, open_shards};
 use show::{Shown, show};
 use std::time::{Duration, Instant};
-use streamgauge::Error;
-use streamgauge::adapter::kinesis::{ClientOptions, StreamClient, Streams};
-use streamgauge::adapter::worker::SystemClock;
+use streamgauge::adapter::kinesis::{
+    ClientOptions, CloudWatch, StreamClient, StreamMetrics, Streams,
+};
+use streamgauge::adapter::worker::{Clock, SystemClock};
+use streamgauge::{Error, ShardId, Timestamp};
 
 /// Time between two looks at the status of a stream.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// How long shards are sampled that CloudWatch has no figures of.
+const FALLBACK_SAMPLE: Duration = Duration::from_secs(10);
+
+/// How much of the past CloudWatch is asked for at most.
+const LAST_MAX: Duration = Duration::from_secs(86_400);
 
 /// What a stream's status is when it can be used.
 const ACTIVE: &str = "ACTIVE";
@@ -31,11 +42,17 @@ const ACTIVE: &str = "ACTIVE";
 /// Wrong usage, or what failed in a region.
 pub(crate) fn run(arguments: StreamsArguments) -> Result<(), Failure> {
     match arguments.action {
-        Action::List(arguments) => show_all(&arguments.place, false, list),
+        Action::List(arguments) => {
+            let past = past(&arguments.figures, &arguments.place)?;
+            show_all(&arguments.place, false, |region| list(region, past.as_ref()))
+        }
         Action::Describe(arguments) => {
             let length = arguments.sample.as_deref().map(|text| duration("--sample", text));
             let length = length.transpose()?;
-            show_all(&arguments.place, true, |region| describe(region, &arguments, length))
+            let past = past(&arguments.figures, &arguments.place)?;
+            show_all(&arguments.place, true, |region| {
+                describe(region, &arguments.name, (length, past.as_ref()))
+            })
         }
         Action::Create(arguments) => {
             let timeout = duration("--timeout", &arguments.timeout)?;
@@ -113,33 +130,89 @@ fn show_all(
     found
 }
 
-fn list(region: &Region) -> Result<Vec<Shown>, Failure> {
+/// What CloudWatch is asked for: its address, if that is given, and how much of the past.
+struct Past {
+    endpoint: Option<String>,
+    length: Duration,
+}
+
+fn past(figures: &FiguresArguments, place: &PlaceArguments) -> Result<Option<Past>, Failure> {
+    let Some(endpoint) = &figures.cloudwatch else { return Ok(None) };
+    if endpoint.is_none() && place.endpoint.is_some() {
+        return Err(Failure::Usage(
+            "--endpoint is the address of Kinesis only: give that of CloudWatch, too, by \
+             --cloudwatch=URL"
+                .to_owned(),
+        ));
+    }
+    let length = duration("--last", &figures.last)?;
+    if !(Duration::from_secs(60)..=LAST_MAX).contains(&length) {
+        return Err(Failure::Usage(format!("--last {}: give 1m to 1d", figures.last)));
+    }
+    Ok(Some(Past { endpoint: endpoint.clone(), length }))
+}
+
+impl Past {
+    fn connect(&self, region: &Region) -> Result<CloudWatch, Failure> {
+        let mut options = region.options.clone();
+        options.endpoint = self.endpoint.clone();
+        CloudWatch::connect(options).map_err(|error| Failure::run(&error))
+    }
+
+    fn metrics(
+        &self,
+        cloud_watch: &mut CloudWatch,
+        stream: (&str, &[ShardId]),
+    ) -> Result<StreamMetrics, Failure> {
+        let now = SystemClock.now();
+        let length = i64::try_from(self.length.as_millis()).unwrap_or(i64::MAX);
+        let from = Timestamp::from_millis(now.as_millis().saturating_sub(length));
+        cloud_watch.stream_metrics(stream, (from, now)).map_err(|error| {
+            Failure::Run(format!(
+                "{error}. The command needs the permission cloudwatch:GetMetricData; without \
+                 --cloudwatch it does not ask CloudWatch"
+            ))
+        })
+    }
+}
+
+fn list(region: &Region, past: Option<&Past>) -> Result<Vec<Shown>, Failure> {
     let failed = |error: Error| Failure::run(&error);
+    let mut cloud_watch = past.map(|past| past.connect(region)).transpose()?;
     let mut all = Vec::new();
     for name in region.streams.names().map_err(failed)? {
         let stream = region.streams.summary(&name).map_err(failed)?;
-        all.push(Shown { region: region.name(), stream, shards: Vec::new(), sample: None });
+        let metrics = match (past, &mut cloud_watch) {
+            (Some(past), Some(client)) => Some(past.metrics(client, (&name, &[]))?),
+            _ => None,
+        };
+        let region = region.name();
+        all.push(Shown { region, stream, shards: Vec::new(), sample: None, metrics });
     }
     Ok(all)
 }
 
 fn describe(
     region: &Region,
-    arguments: &DescribeArguments,
-    length: Option<Duration>,
+    name: &str,
+    (length, past): (Option<Duration>, Option<&Past>),
 ) -> Result<Vec<Shown>, Failure> {
-    let name = &arguments.name;
     let stream = region.streams.summary(name).map_err(|error| Failure::run(&error))?;
     let mut client = region.stream(name)?;
-    let mut shards = Vec::new();
-    let sample = match length {
-        Some(length) => Some(Sample::take(&mut client, length, &mut SystemClock)?),
-        None => {
-            shards = open_shards(&mut client, &mut SystemClock)?;
-            None
+    let shards = open_shards(&mut client, &mut SystemClock)?;
+    let metrics = match past {
+        Some(past) => {
+            let ids: Vec<ShardId> = shards.iter().map(|shard| shard.id.clone()).collect();
+            Some(past.metrics(&mut past.connect(region)?, (name, &ids))?)
         }
+        None => None,
     };
-    Ok(vec![Shown { region: region.name(), stream, shards, sample }])
+    let has_no_shards = metrics.as_ref().is_some_and(|metrics| metrics.shards.is_empty());
+    let sample = match length.or(has_no_shards.then_some(FALLBACK_SAMPLE)) {
+        Some(length) => Some(Sample::take(&mut client, length, &mut SystemClock)?),
+        None => None,
+    };
+    Ok(vec![Shown { region: region.name(), stream, shards, sample, metrics }])
 }
 
 fn create(region: &Region, arguments: &CreateArguments, timeout: Duration) -> Result<(), Failure> {

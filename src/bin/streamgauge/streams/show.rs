@@ -2,6 +2,7 @@
 
 use super::advice::{HOT, advice, percent};
 use super::arguments::StreamsOutput;
+use super::figures;
 use super::sample::{Sample, ShardSample};
 use crate::output::cell::{Cell, unmistakable};
 use crate::output::digits;
@@ -9,7 +10,7 @@ use crate::output::table::TableWriter;
 use crate::session::terminal;
 use serde_json::{Map, Value, json};
 use std::io::{self, IsTerminal, Write};
-use streamgauge::adapter::kinesis::{ShardInfo, StreamSummary};
+use streamgauge::adapter::kinesis::{ShardInfo, StreamMetrics, StreamSummary};
 
 /// A stream, and what is known of it.
 pub(super) struct Shown {
@@ -17,6 +18,33 @@ pub(super) struct Shown {
     pub(super) stream: StreamSummary,
     pub(super) shards: Vec<ShardInfo>,
     pub(super) sample: Option<Sample>,
+    pub(super) metrics: Option<StreamMetrics>,
+}
+
+impl Shown {
+    /// Returns what to do about the stream.
+    fn advice(&self) -> Vec<String> {
+        let metrics = self.metrics.iter();
+        let mut all: Vec<String> =
+            metrics.flat_map(|metrics| figures::advice(&self.stream, metrics)).collect();
+        all.extend(self.sample.iter().flat_map(|sample| advice(&self.stream, sample)));
+        all
+    }
+
+    /// Returns why CloudWatch's figures of the stream or of its shards are missing. Without shards
+    /// nobody asked for theirs.
+    fn note(&self, with_shards: bool) -> Option<String> {
+        let metrics = self.metrics.as_ref()?;
+        let is_wanted = with_shards || metrics.stream == Default::default();
+        let note = figures::note(&self.stream, metrics).filter(|_| is_wanted)?;
+        Some(match &self.sample {
+            Some(sample) => format!(
+                "{note} What is shown of shards is a sample of {} s.",
+                digits::rounded(sample.seconds, 3)
+            ),
+            None => note,
+        })
+    }
 }
 
 /// Writes streams, and with `shards` each with its shards.
@@ -40,8 +68,18 @@ pub(super) fn show(all: &[Shown], output: Option<StreamsOutput>, shards: bool) -
     for shown in all.iter().filter(|_| shards) {
         writeln!(out)?;
         write_table(&mut out, &SHARD_COLUMNS, shard_lines(shown))?;
-        for advice in shown.sample.iter().flat_map(|sample| advice(&shown.stream, sample)) {
-            writeln!(out, "\n{advice}")?;
+    }
+    let lines = all.iter().filter_map(|shown| {
+        shown.metrics.as_ref().map(|metrics| figures::lines(&shown.stream, metrics))
+    });
+    let lines: Vec<Vec<Cell>> = lines.flatten().collect();
+    if !lines.is_empty() {
+        writeln!(out)?;
+        write_table(&mut out, &figures::COLUMNS, lines)?;
+    }
+    for shown in all {
+        for said in shown.note(shards).into_iter().chain(shown.advice()) {
+            writeln!(out, "\n{said}")?;
         }
     }
     out.flush()
@@ -144,9 +182,15 @@ fn object(shown: &Shown, with_shards: bool) -> Value {
     if let Some(sample) = &shown.sample {
         set("sample_seconds", json!(sample.seconds));
         set("shards", sample.shards.iter().map(|shard| sampled(shard, sample.seconds)).collect());
-        set("advice", json!(advice(stream, sample)));
     } else if with_shards {
         set("shards", shown.shards.iter().map(shard).collect());
+    }
+    if let Some(metrics) = &shown.metrics {
+        set("cloudwatch", figures::object(stream, metrics));
+        set("note", json!(shown.note(with_shards)));
+    }
+    if shown.sample.is_some() || shown.metrics.is_some() {
+        set("advice", json!(shown.advice()));
     }
     Value::Object(object)
 }
