@@ -60,6 +60,7 @@ fn partials(script: &Script, dice: &mut Dice) -> Vec<(i64, Event)> {
                 data: payload.clone().into(),
                 arrival: Timestamp::from_millis(0),
                 position: Position { shard: ShardId::new(source), sequence },
+                headers: Default::default(),
             };
             pipeline.push(shard, &record).unwrap();
         }
