@@ -12,9 +12,7 @@ pub(crate) use arguments::StreamsArguments;
 use crate::failure::Failure;
 use crate::session::say;
 use crate::settings::duration;
-use arguments::{
-    Action, CreateArguments, DescribeArguments, FiguresArguments, PlaceArguments, WaitArguments,
-};
+use arguments::{Action, CreateArguments, FiguresArguments, PlaceArguments, WaitArguments};
 use sample::{Sample, open_shards};
 use show::{Shown, show};
 use std::time::{Duration, Instant};
