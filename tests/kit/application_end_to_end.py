@@ -22,8 +22,9 @@ NATIVE, MIXED = "shared", "mixed"
 RUN = pathlib.Path(os.environ["RUN_DIR"]) / "application"
 LEASES = "http://127.0.0.1:" + os.environ["P_DYNAMODB"]
 KEYS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_REGION": "us-east-1", "AWS_EC2_METADATA_DISABLED": "true"}
-# As most applications have it: its leader counts a worker as living for two reports. One that is told to end has the time that it needs on
-# a busy machine: without it the daemon leaves its item as the leader behind, which counts for two minutes.
+# As most applications have it: its leader counts a worker as living for two reports. One that is
+# told to end has the time that it needs on a busy machine: without it the daemon leaves its item as
+# the leader behind, which counts for two minutes.
 JAVA = "workerMetricsReporterFreqInMillis = 30000\nisGracefulLeaseHandoffEnabled = true\nfailoverTimeMillis = 4000\nshutdownGraceMillis = 30000"
 TABLES = boto3.client(
     "dynamodb",

@@ -1,4 +1,5 @@
-# Sourced by the other scripts: where the kit's files are, where it installs and keeps its logs, and its ports.
+# Sourced by the other scripts: where the kit's files are, where it installs and keeps its logs, and
+# its ports.
 set -euo pipefail
 KIT="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 KIT_DIR="${KIT_DIR:-$(cd "$KIT/../.." && pwd)/target/kit}"   # installed programs

@@ -171,7 +171,8 @@ class Shard:
         batch = kinesis.get_records(ShardIterator=self.iterator, Limit=options.batch)
         self.iterator = batch.get("NextShardIterator")
         records = [event_record(self.name, record) for record in batch["Records"]]
-        # All records that arrived before then have been read: a full batch may leave some, however late it is by now. A second is for those still on their way.
+        # All records that arrived before then have been read: a full batch may leave some, however
+        # late it is by now. A second is for those still on their way.
         self.apply(records, asked_at - 1 if len(records) < options.batch else 0)
 
 

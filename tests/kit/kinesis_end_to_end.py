@@ -28,7 +28,8 @@ STREAM = "clicks"
 RUN = pathlib.Path(os.environ["RUN_DIR"]) / "kinesis"
 STREAMGAUGE = kit.STREAMGAUGE
 KEYS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_REGION": "us-east-1", "AWS_EC2_METADATA_DISABLED": "true"}
-# The longest time that a process gets which has nothing to tell that it is done, if it was not after a shorter one.
+# The longest time that a process gets which has nothing to tell that it is done, if it was not
+# after a shorter one.
 PATIENCE_SECONDS = (10, 60, 240)
 SERVE_PORT = int(os.environ.get("SERVE_PORT", "9398"))
 # What a Lambda function gets beside the data.

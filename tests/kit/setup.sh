@@ -1,8 +1,10 @@
 #!/bin/bash
-# setup.sh [python] [node] [jars] [kafka] [storm]: installs what the kit runs into target/kit (what Kinesis needs unless parts are named; about a
-# minute, 350 MB): a Python environment, node modules, the jars of the MultiLangDaemon; those of a Kafka broker (44 MB); those of Storm (136 MB)
-# with a topology. Does nothing for what is there already; an install that was cut short starts again.
-# Needs python3 with venv, node and npm, Java 17 and mvn. Versions are pinned in requirements.txt, package.json and pom.xml.
+# setup.sh [python] [node] [jars] [kafka] [storm]: installs what the kit runs into target/kit (what
+# Kinesis needs unless parts are named; about a minute, 350 MB): a Python environment, node modules,
+# the jars of the MultiLangDaemon; those of a Kafka broker (44 MB); those of Storm (136 MB) with a
+# topology. Does nothing for what is there already; an install that was cut short starts again.
+# Needs python3 with venv, node and npm, Java 17 and mvn. Versions are pinned in requirements.txt,
+# package.json and pom.xml.
 source "$(dirname "$0")/env.sh"
 
 # install NAME COMMAND...: runs COMMAND unless it succeeded before for the same pins.

@@ -1,6 +1,7 @@
 #!/bin/bash
-# start-kinesis.sh start|stop: a Kinesis (kinesis-local, port $P_KINESIS) and a DynamoDB for the leases (moto, port $P_DYNAMODB), both in
-# memory and on the loopback interface only. `stop` ends exactly the processes that `start` began, by their id.
+# start-kinesis.sh start|stop: a Kinesis (kinesis-local, port $P_KINESIS) and a DynamoDB for the
+# leases (moto, port $P_DYNAMODB), both in memory and on the loopback interface only. `stop` ends
+# exactly the processes that `start` began, by their id.
 source "$(dirname "$0")/env.sh"
 
 start() {

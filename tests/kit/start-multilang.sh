@@ -1,7 +1,8 @@
 #!/bin/bash
 # start-multilang.sh STREAM APPLICATION [WORKER] -- COMMAND...
-# Runs the MultiLangDaemon in the foreground, which starts COMMAND for each shard that it leases; TERM it to see shutdownRequested.
-# APPLICATION names the lease table, WORKER (default w1) the daemon. The daemon splits COMMAND at spaces and knows no quotes.
+# Runs the MultiLangDaemon in the foreground, which starts COMMAND for each shard that it leases;
+# TERM it to see shutdownRequested. APPLICATION names the lease table, WORKER (default w1) the
+# daemon. The daemon splits COMMAND at spaces and knows no quotes.
 source "$(dirname "$0")/env.sh"
 
 stream=${1:?stream} application=${2:?application} worker=w1

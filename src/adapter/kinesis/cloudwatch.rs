@@ -122,8 +122,8 @@ impl fmt::Debug for CloudWatch {
     }
 }
 
-/// Returns the address of CloudWatch in a region. Regions that are apart from all others need an
-/// endpoint of the options.
+/// Returns the address of CloudWatch in a region. Isolated regions need an endpoint of the
+/// options.
 fn endpoint_of(region: &str) -> String {
     let suffix = if region.starts_with("cn-") { ".cn" } else { "" };
     format!("https://monitoring.{region}.amazonaws.com{suffix}")

@@ -1,6 +1,7 @@
 #!/bin/bash
-# start-kafka.sh start [KEY=VALUE...]: one Kafka broker, its own controller, on 127.0.0.1:$P_KAFKA (controller on the port after it). Data,
-# log and process id in $RUN_DIR/kafka. start-kafka.sh stop | kill: TERM, or KILL at once, so that the next start finds the same data.
+# start-kafka.sh start [KEY=VALUE...]: one Kafka broker, its own controller, on 127.0.0.1:$P_KAFKA
+# (controller on the port after it). Data, log and process id in $RUN_DIR/kafka. start-kafka.sh stop
+# | kill: TERM, or KILL at once, so that the next start finds the same data.
 source "$(dirname "$0")/../env.sh"
 DIR="$RUN_DIR/kafka" CONTROLLER=$((P_KAFKA + 1))
 mkdir -p "$DIR"

@@ -1,5 +1,6 @@
 #!/bin/bash
-# start-topology.sh IN OUT COMMAND [ARG...]: runs the topology of Topology.java in a LocalCluster of Storm, in this process. Its log is OUT.log.
+# start-topology.sh IN OUT COMMAND [ARG...]: runs the topology of Topology.java in a LocalCluster of
+# Storm, in this process. Its log is OUT.log.
 source "$(dirname "$0")/../env.sh"
 
 files="$(mktemp -d)"
