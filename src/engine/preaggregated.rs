@@ -184,7 +184,8 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
             self.until_check = left;
             return true;
         }
-        let least = self.state_bytes();
+        let accumulated = self.accumulated_bytes();
+        let least = accumulated + self.pending.bytes();
         let mut most = least;
         for (pane, accumulator) in &records.panes {
             let own = self.panes.find(*pane).and_then(|slot| self.panes.in_slot(slot));
@@ -201,7 +202,7 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
         {
             return false;
         }
-        self.stats.state_bytes = least as u64;
+        (self.measured, self.stats.state_bytes) = (accumulated, least as u64);
         self.until_check = interval - since;
         true
     }
