@@ -43,7 +43,8 @@ const CALL_MAX: Duration = Duration::from_secs(30);
 /// use streamgauge::adapter::kinesis::{ClientOptions, CloudWatch};
 /// use streamgauge::Timestamp;
 /// let mut cloud_watch = CloudWatch::connect(ClientOptions::default())?;
-/// let hour = (Timestamp::from_millis(1_764_460_800_000), Timestamp::from_millis(1_764_464_400_000));
+/// let start = Timestamp::from_millis(1_764_460_800_000);
+/// let hour = (start, Timestamp::from_millis(1_764_464_400_000));
 /// let metrics = cloud_watch.stream_metrics(("clicks", &[]), hour)?;
 /// if let Some(bytes) = metrics.stream.bytes_in {
 ///     println!("{} bytes in its busiest minute", bytes.largest);
@@ -83,8 +84,8 @@ impl CloudWatch {
         Ok(CloudWatch { operation, endpoint, blocking })
     }
 
-    /// Returns what CloudWatch has of a stream and of these shards in a span of time, by the figures
-    /// of its whole minutes. A call has at most 500 metrics: of 82 shards.
+    /// Returns what CloudWatch has of a stream and of these shards in the whole minutes of a span of
+    /// time. A call has at most 500 metrics: of 82 shards.
     ///
     /// # Errors
     /// [`ErrorKind::Io`] with what CloudWatch says, also if the answer is not one of CloudWatch.

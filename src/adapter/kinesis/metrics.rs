@@ -30,7 +30,7 @@ pub struct StreamMetrics {
     pub seconds: u64,
     /// The figures of the stream.
     pub stream: Throughput,
-    /// The figures of shards that have some. There are none without enhanced monitoring.
+    /// The figures of shards that have some. Without enhanced monitoring the map is empty.
     pub shards: BTreeMap<ShardId, Throughput>,
 }
 

@@ -47,14 +47,19 @@ type OnEvent = Box<dyn FnMut(Timestamp, &[u8]) + Send>;
 /// use streamgauge::adapter::{Decoding, each};
 /// use streamgauge::prelude::*;
 ///
-/// let pipeline = Pipeline::builder().event_time(|record: &Record| record.arrival).window(Tumbling::new(minutes(1))?).aggregate(count()).build()?;
+/// let pipeline = Pipeline::builder()
+///     .event_time(|record: &Record| record.arrival)
+///     .window(Tumbling::new(minutes(1))?)
+///     .aggregate(count())
+///     .build()?;
 /// let records = Decoding::new(pipeline, |record: &Record| Ok::<_, Error>(record.clone()));
 /// let mut handler = Handler::new(records, each(|emission: Emission<u64>| {
 ///     eprintln!("{:?}: {} records", emission.window, emission.value);
 ///     Ok(())
 /// }))?.tumbling();
 ///
-/// let event = br#"{"Records": [], "state": {}, "shardId": "shardId-000000000003", "isFinalInvokeForWindow": true,
+/// let event = br#"{"Records": [], "state": {}, "shardId": "shardId-000000000003",
+///     "isFinalInvokeForWindow": true,
 ///     "window": {"start": "2023-11-14T22:12:00Z", "end": "2023-11-14T22:13:00Z"}}"#;
 /// let reply = handler.handle_bytes(event, Timestamp::from_millis(1_700_000_000_000))?;
 /// assert_eq!(reply.to_json(), br#"{"state":{},"batchItemFailures":[]}"#);
