@@ -1,7 +1,7 @@
 //! Blocks of records that any thread aggregates outside of the engine, to be merged into it.
 
 use super::core::records_between_checks;
-use super::{Control, Engine, Shard};
+use super::{Engine, Shard};
 use crate::aggregate::{Aggregate, Growth};
 use crate::error::Error;
 use crate::time::Timestamp;
@@ -238,7 +238,7 @@ impl<R: ?Sized, A: Aggregate<R>> Engine<R, A> {
 mod tests {
     use super::*;
     use crate::aggregate::{Hints, group_by};
-    use crate::engine::EngineOptions;
+    use crate::engine::{Control, EngineOptions};
     use crate::record::ShardId;
 
     /// State whose size does not grow.
