@@ -23,7 +23,13 @@ fn check(bytes: &[u8]) {
         _ => Bytes::from(seal(&holding(&seal(rest)))),
     };
     let position = Position { shard: ShardId::new("shard"), sequence: Sequence::new(42u64) };
-    let record = Record { partition_key: Bytes::new(), data: data.clone(), arrival: Timestamp::from_millis(0), position, headers: Default::default() };
+    let record = Record {
+        partition_key: Bytes::new(),
+        data: data.clone(),
+        arrival: Timestamp::from_millis(0),
+        position,
+        headers: Default::default(),
+    };
     let (mut all, mut half) = (Vec::new(), Vec::new());
     let counts = deaggregate(record.clone(), None, &mut all);
     assert_eq!(counts.records, all.len() as u64);

@@ -85,10 +85,10 @@ impl Explanation {
         }
     }
 
-    /// Returns the bytes that a number of groups is expected to take in one pane, or in a session of
-    /// each, if each has this number of records. The true number is between half and twice as many,
-    /// unless many records of a group have the same key in a top-k or a distinct count: then it is
-    /// less.
+    /// Returns the bytes that a number of groups is expected to take in one pane, or in a session
+    /// of each, if each has this number of records. The true number is between half and twice as
+    /// many, unless many records of a group have the same key in a top-k or a distinct count: then
+    /// it is less.
     ///
     /// # Example
     /// ```

@@ -27,38 +27,31 @@ fn initialize(shard: &str) -> String {
     Message::Initialize { shard: ShardId::new(shard), from: StartingPoint::TrimHorizon }.to_json()
 }
 
+fn record(number: u64, data: &[u8], arrival: i64) -> Record {
+    Record {
+        partition_key: "k".into(),
+        data: data.to_vec().into(),
+        arrival: Timestamp::from_millis(arrival),
+        position: Position { shard: ShardId::new("x"), sequence: Sequence::new(number) },
+        headers: Default::default(),
+    }
+}
+
 fn records(seconds: impl Iterator<Item = u64>) -> String {
     let mut batch = Batch::default();
     batch.millis_behind_latest = Some(0);
-    for second in seconds {
-        let position = Position { shard: ShardId::new("x"), sequence: Sequence::new(second + 1) };
-        let (data, arrival) = (hit(second).into(), Timestamp::from_millis(1_700_000_000_000));
-        batch.records.push(Record {
-            partition_key: "k".into(),
-            data,
-            arrival,
-            position,
-            headers: Default::default(),
-        });
-    }
+    let record = |second| record(second + 1, hit(second).as_bytes(), 1_700_000_000_000);
+    batch.records.extend(seconds.map(record));
     Message::ProcessRecords(batch).to_json()
 }
 
 /// Returns records with these payloads and arrival times, numbered from 1.
 fn payloads(records: &[(&str, i64)]) -> String {
     let mut batch = Batch::default();
-    for (index, (data, arrival)) in records.iter().enumerate() {
-        let position =
-            Position { shard: ShardId::new("x"), sequence: Sequence::new(index as u64 + 1) };
-        let (data, arrival) = (data.as_bytes().to_vec().into(), Timestamp::from_millis(*arrival));
-        batch.records.push(Record {
-            partition_key: "k".into(),
-            data,
-            arrival,
-            position,
-            headers: Default::default(),
-        });
-    }
+    let numbered = (1..).zip(records);
+    let record =
+        |(number, (data, arrival)): (u64, &(&str, i64))| record(number, data.as_bytes(), *arrival);
+    batch.records.extend(numbered.map(record));
     Message::ProcessRecords(batch).to_json()
 }
 

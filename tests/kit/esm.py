@@ -27,7 +27,10 @@ parser.add_argument("--retries", type=int, default=3)
 parser.add_argument("--bisect", action="store_true", help="halve a batch that failed")
 parser.add_argument("--report", action="store_true", help="heed batchItemFailures")
 parser.add_argument("--seconds", type=float, default=20, help="how long to run")
-parser.add_argument("--records", type=int, default=0, help="end once this number is done and no window is open; 0: never end")
+parser.add_argument(
+    "--records", type=int, default=0,
+    help="end once this number is done and no window is open; 0: never end",
+)
 options = parser.parse_args()
 
 STATE_BYTES_MAX = 1_000_000

@@ -126,7 +126,10 @@ def check_interrupt(ends_at):
     command = [STREAMGAUGE, "kinesis", "--stream", STREAM, "--endpoint", os.environ["KINESIS"], "--from", start, "--time", "ts"]
     command += ["--time-format", "ms", "--window", "1h", "--max-ahead", "off", "--where", "country == 'end'"]
     served = [*command, "--serve", f"127.0.0.1:{SERVE_PORT}", "--log", "json"]
-    process = subprocess.Popen(served, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, **KEYS})
+    process = subprocess.Popen(
+        served, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env={**os.environ, **KEYS},
+    )
     shards = len(kit.open_shards())
     screen = Screen([*command, "--live"])
     kit.wait_until(lambda: counted() >= shards, "the records in /metrics")
@@ -136,7 +139,10 @@ def check_interrupt(ends_at):
     found = [json.loads(line) for line in out.splitlines()]
     assert [(row["count"], row["complete"]) for row in found] == [(shards, False)], out + err
     events = [json.loads(line) for line in err.splitlines()]
-    ends = [event["level"] for event in events if "the last windows are not complete" in event["message"]]
+    ends = [
+        event["level"] for event in events
+        if "the last windows are not complete" in event["message"]
+    ]
     assert ends == ["WARN"], err
     kit.say("Ctrl-C gives the incomplete window, and /metrics had its records")
     screen.check(shards)
@@ -151,7 +157,8 @@ def counted():
     except OSError:
         return 0
     counts = dict(line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
-    return int(counts["streamgauge_records_total"]) - int(counts["streamgauge_filtered_records_total"])
+    filtered = int(counts["streamgauge_filtered_records_total"])
+    return int(counts["streamgauge_records_total"]) - filtered
 
 
 class Screen:
@@ -160,7 +167,8 @@ class Screen:
     def __init__(self, command):
         self.pid, self.terminal = pty.fork()
         if self.pid == 0:
-            os.execve(command[0], command, {**os.environ, **KEYS, "TERM": "xterm-256color", "LC_ALL": "C.UTF-8"})
+            terminal = {"TERM": "xterm-256color", "LC_ALL": "C.UTF-8"}
+            os.execve(command[0], command, {**os.environ, **KEYS, **terminal})
         self.rows, self.text = 24, b""
         self.resize()
 
@@ -170,7 +178,7 @@ class Screen:
         fcntl.ioctl(self.terminal, termios.TIOCSWINSZ, struct.pack("HHHH", self.rows, 80, 0, 0))
 
     def shows_count(self, count):
-        """Whether a whole drawing has the count of the window. Only changed cells are drawn otherwise."""
+        """Returns true if a whole drawing has the count of the window. Others are in parts."""
         seen = len(self.text)
         self.resize()
         drawn = re.sub(rb"\x1b\[[\d;]*m", b"", self.read()[seen:])

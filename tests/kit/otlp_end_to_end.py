@@ -105,9 +105,11 @@ def numbers(request):
 
 def histograms(request):
     """Returns the points of histograms."""
-    scopes = [scope for resource in request["body"]["resource_metrics"] for scope in resource["scope_metrics"]]
+    resources = request["body"]["resource_metrics"]
+    scopes = [scope for resource in resources for scope in resource["scope_metrics"]]
     metrics = [metric for scope in scopes for metric in scope["metrics"]]
-    return [point for metric in metrics for point in metric.get("exponential_histogram", {}).get("data_points", [])]
+    histograms = [metric.get("exponential_histogram", {}) for metric in metrics]
+    return [point for histogram in histograms for point in histogram.get("data_points", [])]
 
 
 def same_numbers(folder):
@@ -143,7 +145,8 @@ def same_numbers(folder):
             attributes = {one["key"]: one["value"]["string_value"] for one in point["attributes"]}
             check(attributes["column"] == "p99" and attributes["place"] not in counts, attributes)
             counts[attributes["place"]] = int(point["count"])
-    check(counts == {**dict.fromkeys(ODD, 1), "open": 1}, f"each window has its histograms once: {counts}")
+    expected = {**dict.fromkeys(ODD, 1), "open": 1}
+    check(counts == expected, f"each window has its histograms once: {counts}")
 
 
 def troubled(folder):

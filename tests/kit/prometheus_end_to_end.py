@@ -132,7 +132,8 @@ def bounded():
     served = Served(PORT, "--agg", ", ".join(sums), "--metrics", ",".join(names))
     served.put(0, [f"key {index}" for index in range(1_200)])
     served.put(1, ["open"])
-    left_out, groups = (("streamgauge_left_out_" + what, frozenset()) for what in ("series", "groups"))
+    left_out = ("streamgauge_left_out_series", frozenset())
+    groups = ("streamgauge_left_out_groups", frozenset())
     # The rows of the window come one after the other.
     samples = wait_for("1,200 groups", lambda: (s := served.samples()).get(groups) == 200 and s)
     answers = sum(1 for name, _ in samples if name == "streamgauge_answer")

@@ -84,8 +84,8 @@ impl CloudWatch {
         Ok(CloudWatch { operation, endpoint, blocking })
     }
 
-    /// Returns what CloudWatch has of a stream and of these shards in the whole minutes of a span of
-    /// time. A call has at most 500 metrics: of 82 shards.
+    /// Returns what CloudWatch has of a stream and of these shards in the whole minutes of a span
+    /// of time. A call has at most 500 metrics: of 82 shards.
     ///
     /// # Errors
     /// [`ErrorKind::Io`] with what CloudWatch says, also if the answer is not one of CloudWatch.

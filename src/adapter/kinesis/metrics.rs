@@ -274,9 +274,12 @@ mod tests {
     const FIRST: &str = r#"{"MetricDataResults": [
         {"Id": "m0", "Label": "IncomingBytes Sum", "Timestamps": [1796090228, 1796090168],
          "Values": [1000.0, 2000.0], "StatusCode": "PartialData"},
-        {"Id": "m3", "Label": "age", "Timestamps": [1796090228], "Values": [7], "StatusCode": "Complete"},
-        {"Id": "m6", "Label": "b", "Timestamps": [1796090228], "Values": [50], "StatusCode": "Complete"},
-        {"Id": "m1", "Label": "IncomingRecords Sum", "Timestamps": [], "Values": [], "StatusCode": "Complete"}],
+        {"Id": "m3", "Label": "age", "Timestamps": [1796090228], "Values": [7],
+            "StatusCode": "Complete"},
+        {"Id": "m6", "Label": "b", "Timestamps": [1796090228], "Values": [50],
+            "StatusCode": "Complete"},
+        {"Id": "m1", "Label": "IncomingRecords Sum", "Timestamps": [], "Values": [],
+            "StatusCode": "Complete"}],
         "NextToken": "more"}"#;
     const SECOND: &str = r#"{"MetricDataResults": [
         {"Id": "m0", "Values": [1500.5], "Timestamps": [1796090108], "StatusCode": "Complete"}]}"#;

@@ -5,7 +5,7 @@
 //! [`StreamProcessor`] computes a pipeline over all shards of a stream, with its state and the
 //! positions in one save. It reads by a [`StreamReader`]: parents before children, at the pace that
 //! Kinesis allows. Both are blocking loops, and call Kinesis through the trait [`ReadStream`]. For
-//! several processes of one application use [`kcl`](crate::adapter::kcl).
+//! several processes of one application use `adapter::kcl`, or the feature `dynamodb`.
 //!
 //! By enhanced fan-out a stream has a throughput of its own for each consumer: [`FanOut`] is a
 //! [`ReadStream`] over the subscriptions of a [`Consumer`].

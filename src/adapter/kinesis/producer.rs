@@ -81,8 +81,8 @@ type OnRefused = Box<dyn FnMut(RefusedRecord) -> Result<(), Error>>;
 ///
 /// # Aggregation
 /// With [`aggregate_for`](KinesisProducer::aggregate_for) the records of a shard are put together
-/// to aggregates of at most 50 KiB in the form of the KPL, which [`kcl`](crate::adapter::kcl),
-/// Lambda functions of this crate and AWS's libraries split again. All records of an aggregate
+/// to aggregates of at most 50 KiB in the form of the KPL. This crate's `adapter::kcl`, Lambda
+/// functions of this crate and AWS's libraries split them again. All records of an aggregate
 /// carry its hash key, so that no consumer takes one for a record of another shard, whatever
 /// becomes of the shards.
 ///

@@ -29,11 +29,14 @@ fn s259_the_elements_of_an_array_are_records() {
         (
             "select tag, count(*) as n from logs, unnest(logs.tags) as tag where tag <> '' \
              group by tag order by n",
-            r#"unnest = "tags"; where = ["tags <> ''"]; group = ["tags as tag"]; agg = ["count(*) as n"]; sort = ["n"]"#,
+            "unnest = \"tags\"; where = [\"tags <> ''\"]; group = [\"tags as tag\"]; \
+             agg = [\"count(*) as n\"]; sort = [\"n\"]",
         ),
         (
-            "select i.sku, sum(i.n * i.price) as s from 'a.jsonl' cross join unnest(items) i group by i.sku",
-            r#"unnest = "items"; group = ["items.sku as i.sku"]; agg = ["sum(items.n * items.price) as s"]"#,
+            "select i.sku, sum(i.n * i.price) as s from 'a.jsonl' cross join unnest(items) i \
+             group by i.sku",
+            "unnest = \"items\"; group = [\"items.sku as i.sku\"]; \
+             agg = [\"sum(items.n * items.price) as s\"]",
         ),
         (
             "select tag, max(t.tag) as m from x cross join unnest(tags) as t(tag) group by tag",

@@ -216,8 +216,8 @@ impl Literals {
         Literals { literals: literals.into(), has_null, texts: texts.into() }
     }
 
-    /// Returns true if a value is one of the literals. Returns `None` if the value is missing, if it
-    /// can be compared with no literal, or if it equals none of them and null is a literal.
+    /// Returns true if a value is one of the literals. Returns `None` if the value is missing, if
+    /// it can be compared with no literal, or if it equals none of them and null is a literal.
     fn contain(&self, value: Value<'_>) -> Option<bool> {
         if value.is_missing() {
             return None;

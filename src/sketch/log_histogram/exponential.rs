@@ -249,7 +249,12 @@ mod tests {
         #[test]
         fn s316_a_quantile_of_the_buckets_is_within_the_stated_error(
             mut numbers in proptest::collection::vec(
-                prop_oneof![-1e3f64..1e3, 1e-6f64..1e9, Just(0.0), (1u32..2_000).prop_map(f64::from)],
+                prop_oneof![
+                    -1e3f64..1e3,
+                    1e-6f64..1e9,
+                    Just(0.0),
+                    (1u32..2_000).prop_map(f64::from)
+                ],
                 0..200,
             ),
             accuracy in prop_oneof![Just(0.2), Just(0.05), Just(0.005), Just(0.0005)],

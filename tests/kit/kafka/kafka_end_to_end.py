@@ -191,10 +191,12 @@ def alone(expected):
 
 
 def published():
-    """One process whose metrics and page are read, and that counts by a header. It ends by Ctrl-C, without a state."""
+    """One process, without a state, that counts by a header. Its metrics and page are read."""
     served = f"127.0.0.1:{os.environ.get('P_KAFKA_SERVE', '9195')}"
-    command = [STREAMGAUGE, "kafka", "--brokers", BROKER, "--topic", "clicks", "--from", "earliest", "--time", "ts", "--time-format", "ms"]
-    command += ["--window", "24h", "--max-ahead", "off", "--group", "_headers.user", "--agg", "count", "--serve", served]
+    command = [STREAMGAUGE, "kafka", "--brokers", BROKER, "--topic", "clicks"]
+    command += ["--from", "earliest", "--time", "ts", "--time-format", "ms"]
+    command += ["--window", "24h", "--max-ahead", "off"]
+    command += ["--group", "_headers.user", "--agg", "count", "--serve", served]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     Reader.all.append(process)
 
@@ -206,12 +208,14 @@ def published():
             assert process.poll() is None, process.communicate()
             return ""
 
-    wait_until(lambda: f"streamgauge_records_total {RECORDS}\n" in get("/metrics"), "the records in /metrics", 200)
+    all_records = f"streamgauge_records_total {RECORDS}\n"
+    wait_until(lambda: all_records in get("/metrics"), "the records in /metrics", 200)
     assert "clicks" in get("/")
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=200)
     assert process.returncode == 130, err
-    found = {row["group"]["_headers.user"]: row["count"] for row in map(json.loads, out.splitlines())}
+    rows = map(json.loads, out.splitlines())
+    found = {row["group"]["_headers.user"]: row["count"] for row in rows}
     assert found == collections.Counter(hit["user"] for hit in hits()), out + err
     say(f"{len(found)} users are counted by a header, and /metrics had all records")
 

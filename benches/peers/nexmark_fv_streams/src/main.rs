@@ -19,7 +19,9 @@ impl ControlPlane for Host {
     async fn topology(&self, _: &str) -> Result<Topology, String> {
         let mut steps = vec![json!({"op": "filter", "expression": "event_type == 2"})];
         if self.nested {
-            let compute = |column: &str, expression: &str| json!({"op": "applyExpression", "column": column, "expression": expression});
+            let compute = |column: &str, expression: &str| {
+                json!({"op": "applyExpression", "column": column, "expression": expression})
+            };
             steps.push(compute("dateTime", "epochMs(bid.dateTime + 'Z')"));
             steps.push(compute("bidder", "bid.bidder"));
         }

@@ -70,7 +70,8 @@ mod tests {
     proptest! {
         #[test]
         fn s316_each_point_waits_until_it_was_taken_or_is_counted(
-            steps in proptest::collection::vec((0usize..4_000, 1usize..3_000, any::<bool>()), 1..20),
+            steps in
+                proptest::collection::vec((0usize..4_000, 1usize..3_000, any::<bool>()), 1..20),
         ) {
             let (mut waiting, mut came, mut taken) = (Waiting::default(), 0, Vec::new());
             for (more, points_max, is_taken) in steps {

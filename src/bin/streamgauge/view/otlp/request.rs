@@ -20,7 +20,7 @@ const HISTOGRAM: &str = "histogram";
 
 /// The description of histograms.
 const HISTOGRAM_HELP: &str = "Numbers behind a percentile, of each window. A quantile of them is off \
-                              by at most base * 1.0039 - 1, the base being 2^(2^-scale).";
+     by at most base * 1.0039 - 1, the base being 2^(2^-scale).";
 
 /// The time that a request is of.
 #[derive(Clone, Copy)]
